@@ -1,0 +1,106 @@
+# `make run` and `make test` set up everything they need; `make help` lists the rest.
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+  "$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+SCENARIOS := tests/scenarios $(wildcard ../shared/scenarios)
+COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-header --no-annotate --quiet
+
+.PHONY: help
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(VENV)/bin/python:
+	@if [ -z "$(PYTHON)" ]; then echo "error: no Python 3.11 or newer found; install one, or say make PYTHON=/path/to/python3" >&2; exit 1; fi
+	@.ci/need --python $(PYTHON)
+	@echo "making $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: requirements.txt pyproject.toml | $(VENV)/bin/python
+	@echo "installing what evenload needs (once; about 37 packages)"
+	@$(PIP) install --require-hashes -r requirements.txt
+	@$(PIP) install --quiet --no-build-isolation --no-deps -e .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt pyproject.toml | $(VENV)/bin/python
+	@echo "installing what evenload and its tests need (once)"
+	@$(PIP) install --require-hashes -r requirements-dev.txt
+	@$(PIP) install --quiet --no-build-isolation --no-deps -e .
+	@touch $(VENV)/.runtime $@
+
+.PHONY: run
+run: $(VENV)/.runtime  ## set up and run the simulated home with a live table; Ctrl-C ends it
+	@exec $(BIN)/evenload demo
+
+.PHONY: setup
+setup: $(VENV)/.dev  ## make .venv with all tools for development
+
+.PHONY: system
+system:
+	@.ci/need mosquitto mosquitto "the MQTT drivers are tested against a real broker"
+
+.PHONY: test
+test: setup system lint types  ## set up and run everything that CI runs
+	@$(BIN)/python -m pytest
+
+.PHONY: check
+check: setup  ## format, lint, types, unit tests, scenarios: under 15 s
+	@$(MAKE) -j2 --output-sync=target lint types unit own-scenarios
+
+.PHONY: lint
+lint:
+	@$(BIN)/ruff format --check --quiet . || { echo "error: not formatted; run make fmt" >&2; exit 1; }
+	@$(BIN)/ruff check --quiet .
+
+.PHONY: types
+types:
+	@$(BIN)/mypy
+
+.PHONY: unit
+unit:
+	@$(BIN)/python -m pytest tests/unit tests/golden tests/test_tidy.py
+
+.PHONY: fmt
+fmt: setup  ## format and mend what can be mended by itself
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format .
+
+.PHONY: scenarios
+scenarios: setup  ## run all allocation scenarios
+	@$(BIN)/evenload simulate $(SCENARIOS)
+
+.PHONY: own-scenarios
+own-scenarios:
+	@$(BIN)/evenload simulate tests/scenarios | tail -n 1
+
+.PHONY: trace
+trace: setup  ## S=FILE: one line a step of a scenario
+	@$(BIN)/evenload simulate --trace $(or $(S),$(error say which scenario: make trace S=FILE))
+
+.PHONY: golden
+golden: setup  ## accept changed golden files and generated papers; explain the difference in the commit
+	@EVENLOAD_ACCEPT=1 $(BIN)/python -m pytest tests/golden tests/unit/contracts
+
+.PHONY: integration
+integration: setup system  ## tests with real servers and sockets
+	@$(BIN)/python -m pytest tests/integration
+
+.PHONY: bench
+bench: setup  ## measure decisions, reading-to-station latency, gateway calls; ratios count, absolute figures drift
+	@for bench in decision latency gateway; do $(BIN)/python -m bench.$$bench; echo; done
+
+.PHONY: prove
+prove: setup  ## N=10000: random sites against an independent judge and an exact solver
+	@$(BIN)/python -m bench.prove --sites $(or $(N),1000) --seed $(or $(SEED),0)
+
+.PHONY: lock
+lock: setup  ## pin the newest allowed versions in requirements*.txt
+	@$(PIP) install --quiet uv
+	@$(COMPILE) --upgrade pyproject.toml requirements-build.in -o requirements.txt >/dev/null
+	@$(COMPILE) --upgrade --extra dev -c requirements.txt pyproject.toml requirements-build.in -o requirements-dev.txt >/dev/null
