@@ -1,0 +1,88 @@
+"""Commands that change a running site, their answers, and calls to one station.
+
+A command is an override kept beside the site file: it survives restarts, is shown as "by hand", ends at `until`
+(None: until cleared) and ends when the file changes that value.
+"""
+
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+from evenload.contracts.events import Distribution, Mode
+from evenload.contracts.units import Name, Utc
+
+
+class Command(Struct, frozen=True, kw_only=True, tag=True, tag_field="type"):
+    """What every command carries."""
+
+    site: Annotated[Name, Meta(description="site to change")]
+    by: Annotated[str, Meta(description="who asks, for the record")] = ""
+    until: Annotated[Utc | None, Meta(description="when it ends by itself, UTC; None = until cleared")] = None
+
+
+class SetMode(Command, frozen=True, kw_only=True):
+    """Change a load's mode."""
+
+    load: Name
+    mode: Mode
+
+
+class SetPriority(Command, frozen=True, kw_only=True):
+    """Change a load's priority; lowest first."""
+
+    load: Name
+    priority: Annotated[int, Meta(ge=0, le=1_000_000)]
+
+
+class SetLimit(Command, frozen=True, kw_only=True):
+    """Lower a load's maximum; never above the site file's."""
+
+    load: Name
+    max_a: Annotated[float, Meta(ge=0, le=10_000, description="A per line")]
+
+
+class SetDistribution(Command, frozen=True, kw_only=True):
+    """Change how the site's current is distributed."""
+
+    distribution: Distribution
+
+
+class ClearOverride(Command, frozen=True, kw_only=True):
+    """Return to the site file: one load's overrides, or the site's own when `load` is None."""
+
+    load: Name | None = None
+
+
+SiteCommand = SetMode | SetPriority | SetLimit | SetDistribution | ClearOverride
+
+
+class CommandAccepted(Struct, frozen=True, kw_only=True, tag=True, tag_field="type"):
+    """The command is in force."""
+
+    text: Annotated[str, Meta(description="what is in force now, and until when")]
+
+
+class CommandRejected(Struct, frozen=True, kw_only=True, tag=True, tag_field="type"):
+    """The command was not carried out."""
+
+    why: str
+    remedy: str = ""
+
+
+CommandReply = CommandAccepted | CommandRejected
+
+
+class StationCall(Struct, frozen=True, kw_only=True):
+    """One OCPP call to send to a station."""
+
+    action: Annotated[str, Meta(description="OCPP action, as Reset")]
+    payload: Annotated[dict[str, Any], Meta(description="its payload, camelCase")] = {}
+    timeout_s: Annotated[float, Meta(gt=0, le=60)] = 10.0
+
+
+class StationCallReply(Struct, frozen=True, kw_only=True):
+    """What the station answered."""
+
+    ok: bool
+    payload: dict[str, Any] = {}
+    error: Annotated[str, Meta(description="OCPP error code, or why it could not be sent; empty when ok")] = ""

@@ -1,0 +1,65 @@
+"""What is kept in the buckets (key-value stores) on the bus."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from evenload.contracts.events import Distribution, Mode
+from evenload.contracts.units import Amps, Name, StationId, Utc
+
+
+class SiteRecord(Struct, frozen=True, kw_only=True):
+    """Bucket `sites`, key = site: the site file that passed all checks."""
+
+    site: Name
+    text: Annotated[str, Meta(description="the YAML as applied")]
+    source: Annotated[str, Meta(description="file name, for messages")] = ""
+    applied_at: Utc
+    config_rev: Annotated[int, Meta(ge=1, description="rises by one with each applied change")] = 1
+
+
+class Override(Struct, frozen=True, kw_only=True):
+    """One value set by hand."""
+
+    load: Annotated[Name | None, Meta(description="None = the site itself")] = None
+    mode: Mode | None = None
+    priority: int | None = None
+    max_a: Amps | None = None
+    distribution: Distribution | None = None
+    until: Utc | None = None
+    by: str = ""
+    at: Utc
+    file_value: Annotated[str, Meta(description="the file's value when it was set; another value there ends it")] = ""
+
+
+class OverrideRecord(Struct, frozen=True, kw_only=True):
+    """Bucket `overrides`, key = site."""
+
+    site: Name
+    items: tuple[Override, ...] = ()
+
+
+class StationRecord(Struct, frozen=True, kw_only=True):
+    """Bucket `stations`, key = station (subject-encoded, lower case): claim, credential, what was learned."""
+
+    station: StationId
+    site: Name
+    credential: Annotated[str, Meta(description="blake2b$<salt hex>$<digest hex>; empty = no password set")] = ""
+    version: Annotated[str, Meta(description="pinned OCPP version; empty = by subprotocol")] = ""
+    learned: dict[str, str | int | float | bool | None] = {}
+    holder: Annotated[str, Meta(description="gateway and session that hold it; empty = nobody")] = ""
+
+
+class OwnerRecord(Struct, frozen=True, kw_only=True):
+    """Bucket `owners`, key = allocator process: it is alive and takes its share of the sites."""
+
+    process: str
+    sites: tuple[Name, ...] = ()
+
+
+class EpochRecord(Struct, frozen=True, kw_only=True):
+    """Bucket `epochs`, key = site: the fencing epoch, raised by compare-and-set at each takeover."""
+
+    site: Name
+    epoch: Annotated[int, Meta(ge=1)]
+    process: str
