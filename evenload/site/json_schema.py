@@ -1,0 +1,66 @@
+"""The JSON Schema of the site file, for editors: what `load.py` accepts, with each driver's own keys.
+
+It is a little stricter than loading in one way: a number must be a plain number. Merged keys (`<<`) and `x-` keys
+are accepted; cross-checks are `evenload check`'s.
+"""
+
+from typing import Any
+
+import msgspec
+
+from evenload.site.drivers import METER_DRIVERS, PLUG_DRIVERS, Options, StationOverrides
+from evenload.site.leaves import ALIASES
+from evenload.site.schema import Site
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+FREE_KEYS = {"^x-": {"description": "free, for anchors"}}
+Schema = dict[str, Any]
+
+
+def site_schema() -> Schema:
+    """Return the JSON Schema of a site file."""
+    kinds = (Site, StationOverrides, *METER_DRIVERS.values(), *PLUG_DRIVERS.values())
+    _, parts = msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")
+    defs = {name: _opened(part) for name, part in parts.items()}
+    _driven(defs, "Meter", METER_DRIVERS)
+    _driven(defs, "Plug", PLUG_DRIVERS)
+    defs["Plug"]["description"] = "A switched load: all or nothing."
+    defs["Site"]["properties"]["loads"]["additionalProperties"] = {
+        "anyOf": [{"$ref": "#/$defs/Evse"}, {"$ref": "#/$defs/Plug"}]
+    }
+    defs["Station"]["properties"]["overrides"] = {
+        "description": defs["Station"]["properties"]["overrides"]["description"],
+        "$ref": "#/$defs/StationOverrides",
+    }
+    return {"$schema": DIALECT, "title": "Evenload site file", "$ref": "#/$defs/Site", "$defs": defs}
+
+
+def _driven(defs: dict[str, Schema], name: str, drivers: dict[str, type[Options]]) -> None:
+    """Replace the definition `name` by one for each driver, with that driver's keys among its own."""
+    base = defs.pop(name)
+    variants = []
+    for driver, options in sorted(drivers.items()):
+        own = defs[options.__name__]  # several drivers may share it
+        shared = {key: part for key, part in base["properties"].items() if key != "options"}
+        properties = shared | own["properties"] | {"driver": {"const": driver, "description": own["description"]}}
+        required = list(dict.fromkeys([*base.get("required", []), "driver", *own.get("required", [])]))
+        title = f"{name} {driver}"
+        defs[f"{name}_{driver}"] = {**base, "title": title, "properties": properties, "required": required}
+        variants.append({"$ref": f"#/$defs/{name}_{driver}"})
+    for options in set(drivers.values()):
+        del defs[options.__name__]
+    defs[name] = {"title": name, "description": "A source of readings.", "anyOf": variants}
+
+
+def _opened(part: Any) -> Any:
+    """Return a part of the schema with `x-` keys free in every section and the aliases among the words."""
+    if isinstance(part, list):
+        return [_opened(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    opened = {key: _opened(each) for key, each in part.items()}
+    if opened.get("type") == "object" and ("properties" in opened or "propertyNames" in opened):
+        opened["patternProperties"] = FREE_KEYS
+    if isinstance(opened.get("enum"), list):
+        opened["enum"] = opened["enum"] + [alias for alias, word in ALIASES.items() if word in opened["enum"]]
+    return opened

@@ -1,0 +1,154 @@
+"""The reference of the site file as Markdown, made from the structs: `docs/site-file.md`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import inspect
+
+from evenload.site.drivers import (
+    HAS_TIMER,
+    METER_DRIVERS,
+    PLUG_DRIVERS,
+    EntityFields,
+    RegisterFields,
+    StationOverrides,
+    ValueFields,
+)
+from evenload.site.leaves import bare
+from evenload.site.schema import Battery, Circuit, Evse, Grid, Inverter, Meter, Mqtt, Plug, Site, Station
+
+HEAD = """# The site file
+
+Made from `evenload/site` by `make golden`; do not edit.
+
+One YAML file is a site. `evenload check FILE` says all that is wrong with it in one run, as
+`file:line: path: what is wrong, what to do`; warnings do not refuse it. `deploy/examples/` has whole files, and
+`evenload schema site` prints a JSON Schema for editors.
+
+* Numbers are plain: the unit is in the key (`_a` amperes per phase, `_w` watts, `_v` volts, `_s`
+  seconds, `_wh`, `_pct`).
+* Names of sites, loads, circuits and meters are 1 to 48 of `a-z`, `0-9`, `_` and `-`.
+* Unknown keys are refused. Keys that begin with `x-` are free, for YAML anchors.
+* Grid: + import, − export. Battery: + discharging. `invert: true` turns a meter that says it the other way.
+* Secrets stand in files of their own (`password_file`, relative to the site file, mode 0400), never in the site file.
+"""
+WORDS = """## Modes and distributions
+
+| mode | urgency | may draw |
+|---|---|---|
+| `standard`, `continuous` | 1st | up to its maximum from any source |
+| `solar_priority` | 2nd | its minimum from any source; more only while no phase it uses imports |
+| `solar_only` | 3rd | only while no phase it uses imports |
+| `excess` | 4th | what is exported above `excess_threshold_w` |
+| `off` | – | nothing |
+
+With a battery below `soc_target_pct` the battery goes first; at the target or above, the loads. Within one urgency the
+minimums come first, in the order of `priority`; the rest goes by `distribution`: `shared`, equal increments to all that
+are on; `priority` and `optimized`, in order, each up to its maximum; `strict`, in order, minimum and fill at once.
+"""
+FAILSAFE = """## When nothing is in control
+
+When every process is dead and all leases and profiles have run out, each load falls back to its failsafe: an EVSE to
+`failsafe_a`, a plug to off, or on with `failsafe_on: true`. A plug without a timer of its own (any driver but {timers})
+and a station with `overrides: {{expiry: false}}` may stay on; they count at their rating. What is then drawn must fit
+every circuit, every station with `max_a`, and the breaker less its margin beside `grid.household_max_a`; on a circuit
+with a meter the house counts too, for its foreign draw is not known. A file for which this cannot be proven is refused,
+with the largest failsafe that would fit.
+
+`failsafe_a: auto` takes an equal share of what is left: minimums first in the order of priority, nothing below `min_a`.
+It is 0 without `household_max_a`, on an off-grid site, and for a load with `mode: off`. Without `household_max_a` a
+failsafe above 0 is refused, and a load that may stay on is a warning.
+"""
+SECTIONS: tuple[tuple[str, type], ...] = (
+    ("The site", Site),
+    ("`grid`", Grid),
+    ("`inverter`", Inverter),
+    ("`battery`", Battery),
+    ("`circuits.NAME`", Circuit),
+    ("`mqtt`", Mqtt),
+    ("`stations.ID`", Station),
+    ("`stations.ID.overrides`", StationOverrides),
+    ("`loads.NAME` with `type: evse`", Evse),
+    ("`loads.NAME` with `type: plug`", Plug),
+    ("`meters.NAME`", Meter),
+)
+
+
+def site_reference() -> str:
+    """Return the whole reference."""
+    parts = [HEAD, *(section(title, kind) for title, kind in SECTIONS)]
+    parts += [section(f"Meter driver {names}", kind) for names, kind in _shared(METER_DRIVERS)]
+    parts.append(section("`fields` of the meter drivers `mqtt` and `http_json`", ValueFields))
+    parts.append(section("`registers` of the meter driver `modbus`", RegisterFields))
+    parts.append(section("`entities` of the meter driver `homeassistant`", EntityFields))
+    parts += [section(f"Plug driver {names}", kind) for names, kind in _shared(PLUG_DRIVERS)]
+    timers = " and ".join(f"`{name}`" for name in sorted(HAS_TIMER))
+    parts.append(WORDS)
+    parts.append(FAILSAFE.format(timers=timers))
+    return "\n".join(parts)
+
+
+def _shared(drivers: Mapping[str, type]) -> list[tuple[str, type]]:
+    """Return the names of the drivers that take the same keys, and those keys."""
+    names: dict[type, list[str]] = {}
+    for name in sorted(drivers):
+        names.setdefault(drivers[name], []).append(f"`{name}`")
+    return [(", ".join(found), kind) for kind, found in names.items()]
+
+
+def section(title: str, kind: type) -> str:
+    """Return the table of a struct's keys under a title."""
+    info = inspect.type_info(kind)
+    assert isinstance(info, inspect.StructType)
+    rows = [_row(field) for field in info.fields if field.name != "options"]
+    if info.tag is not None:
+        rows.insert(0, f"| `{info.tag_field}` | `{info.tag}` | required | what it is |")
+    first = (kind.__doc__ or "").strip().partition("\n")[0]
+    note = " The keys of its driver stand beside these; they follow below." if kind in (Meter, Plug) else ""
+    table = ["| key | value | default | what |", "|---|---|---|---|", *rows]
+    return f"## {title}\n\n{first}{note}\n\n" + "\n".join(table) + "\n"
+
+
+def _row(field: inspect.Field) -> str:
+    description = ""
+    if isinstance(field.type, inspect.Metadata) and field.type.extra_json_schema:
+        description = str(field.type.extra_json_schema.get("description", ""))
+    return f"| `{field.name}` | {_value(field.type)} | {_default(field)} | {description.replace('|', '/')} |"
+
+
+def _default(field: inspect.Field) -> str:
+    if field.required:
+        return "required"
+    default: Any = field.default
+    if default is None or default is msgspec.NODEFAULT or default == {}:
+        return "–"
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
+    if isinstance(default, float) and default == int(default):
+        return f"`{int(default)}`"
+    if isinstance(default, tuple):
+        return f"`[{', '.join(map(str, default))}]`"
+    return f"`{default}`" if default != "" else '`""`'
+
+
+def _value(kind: inspect.Type) -> str:
+    kind = bare(kind)
+    if isinstance(kind, inspect.UnionType):
+        members = [_value(member) for member in kind.types if not isinstance(bare(member), inspect.NoneType)]
+        return " or ".join(members) if len(members) < 3 else ", ".join(members)
+    if isinstance(kind, inspect.LiteralType):
+        return " ".join(f"`{value}`" for value in kind.values)
+    if isinstance(kind, inspect.FloatType | inspect.IntType):
+        return ("whole number" if isinstance(kind, inspect.IntType) else "number") + _range(kind)
+    if isinstance(kind, inspect.VarTupleType):
+        return f"list of {_value(kind.item_type)}"
+    if isinstance(kind, inspect.BoolType):
+        return "`true` `false`"
+    return "text" if isinstance(kind, inspect.StrType) else "section"
+
+
+def _range(kind: inspect.FloatType | inspect.IntType) -> str:
+    words = ((">", kind.gt), ("≥", kind.ge), ("<", kind.lt), ("≤", kind.le))
+    given = [f"{sign} {bound:,}" for sign, bound in words if bound is not None]
+    return f" {', '.join(given)}" if given else ""
