@@ -1,0 +1,62 @@
+"""Every stream and bucket the system keeps, declared once.
+
+Acknowledged transactions must survive a power cut: default persistence with the server's `sync_interval: always`.
+Telemetry may lose its last moments and must not cost a disk sync each: an async stream. Setpoints are only kept for
+looking at. A lost stream is made again from here and reported.
+"""
+
+import asyncio
+import os
+
+from evenload.contracts import subjects
+from evenload.runtime.bus import BucketSpec, Bus, Declared, StreamSpec
+
+DAY_S = 86_400.0
+
+HISTORY = StreamSpec(
+    name="history",
+    subjects=(subjects.reading(), subjects.load_state(), subjects.result(), subjects.decision()),
+    sync="async",
+    max_age_s=7 * DAY_S,
+    max_bytes=1_000_000_000,
+    compressed=True,
+)
+LIMITS = StreamSpec(name="limits", subjects=(subjects.limit(),), per_subject=1, max_bytes=10_000_000)
+ALERTS = StreamSpec(name="alerts", subjects=(subjects.alerts(),), max_age_s=90 * DAY_S, max_bytes=100_000_000)
+TRANSACTIONS = StreamSpec(name="transactions", subjects=(subjects.transactions(),), duplicates_s=DAY_S, protected=True)
+SETPOINTS = StreamSpec(
+    name="setpoints", subjects=(subjects.setpoint(),), storage="memory", per_subject=1, max_bytes=16_000_000
+)
+STREAMS = (HISTORY, LIMITS, ALERTS, TRANSACTIONS, SETPOINTS)
+
+BUCKETS = (
+    BucketSpec(name=subjects.SITES),
+    BucketSpec(name=subjects.OVERRIDES),
+    BucketSpec(name=subjects.STATIONS),
+    BucketSpec(name=subjects.OWNERS, storage="memory", ttl_s=5.0),
+    BucketSpec(name=subjects.MEMORY),
+    BucketSpec(name=subjects.EPOCHS),
+)
+
+
+def bucket_spec(name: str) -> BucketSpec:
+    """Return the declared bucket `name`; asking for another one is our bug."""
+    found = {spec.name: spec for spec in BUCKETS}
+    assert name in found, f"bucket {name!r} is not declared in declared.py"
+    return found[name]
+
+
+async def ensure(bus: Bus) -> Declared:
+    """Verify that all streams and buckets exist, make what is missing and sync the disk then. Raises `BusError`."""
+    found = await bus.declare(STREAMS, BUCKETS)
+    if found.created:
+        await asyncio.to_thread(os.sync)
+    return found
+
+
+def lost_names(found: Declared) -> tuple[str, ...]:
+    """Return what was on disk once and had to be made again: made now although others on disk were there."""
+    on_disk = {spec.name for spec in STREAMS if spec.storage == "file"}
+    on_disk |= {bucket.name for bucket in BUCKETS if bucket.storage == "file"}
+    there = on_disk & {*found.present, *found.updated}
+    return tuple(sorted(on_disk & set(found.created))) if there else ()
