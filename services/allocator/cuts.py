@@ -1,0 +1,324 @@
+"""Down at once: what must be lowered now, and what hold that starts.
+
+A hard limit that does not hold with the commands in force lowers every load on it to its share of the joint
+decision, in one step, unsmoothed, unramped. A source that is gone (surplus, excess, battery rule) lowers whoever lives
+from it. A cut that only makes room for another load waits for the hold and for both beliefs.
+"""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from evenload.contracts.phases import PHASES
+from services.allocator.belief import Grid
+from services.allocator.board import Board
+from services.allocator.draws import SETTLE_S, Draw, lowered_s
+from services.allocator.limits import Caps, Surroundings, caps_for
+from services.allocator.memory import LimitMemory, LoadMemory, Memory
+from services.allocator.plan import MASK_PHASES, Plan, PlannedLoad
+from services.allocator.share import Share, allocate
+from services.allocator.wants import Party
+
+FAILSAFE_RISE_S = 12.0
+SHORT_S, SHORT_MA = 3.0, 500
+HOLD_S, HOLD_MOST_S = 20.0, 300.0
+OVERLOAD_KEPT_S = 600.0
+OVERLOAD_RATIO = 1.05
+SOON_S = 60.0
+FACTOR_MOST = 16
+
+
+class Scene(Struct, frozen=True, kw_only=True):
+    """One moment: everything that cuts and raises look at."""
+
+    plan: Plan
+    memory: Memory
+    party: Party
+    grid: Grid
+    draws: tuple[Draw, ...]
+    now_s: float
+    around: Surroundings
+    """As raises see it."""
+    cut_caps: Caps
+    raise_caps: Caps
+    cut_shares: tuple[Share, ...]
+    raise_shares: tuple[Share, ...]
+
+
+class Cut(Struct, frozen=True, kw_only=True):
+    """New setpoints by index, mA, and the limits that overload made cut."""
+
+    setpoints_ma: tuple[int, ...]
+    overloaded: frozenset[str]
+    hard: frozenset[int]
+    """Loads that a hard limit lowered."""
+    short: frozenset[int] = frozenset()
+    """Loads whose source gives less than they have."""
+
+
+def settled_board(scene: Scene, setpoints_ma: Sequence[int], *, raising: bool) -> Board:
+    """Return a board on which every load has its command, and those beyond control count as they are.
+
+    What is known to be drawn counts even above the command: for raises the least, for cuts the most of it; but a cut
+    that is less than the settle time old is credited until it is overdue.
+    """
+    board = Board(scene.plan, scene.party.loads, scene.raise_caps if raising else scene.cut_caps)
+    beyond = dict(scene.party.beyond)
+    for load in scene.party.loads:
+        if load.index in beyond:
+            board.place(load, beyond[load.index])
+            continue
+        memory = scene.memory.loads[load.name]
+        setpoint_ma = setpoints_ma[load.index]
+        over_ma = memory.over_ma if setpoint_ma or not memory.setpoint_ma else 0
+        board.settle(load, setpoint_ma, over_ma)
+        if raising:
+            board.hold(load, scene.draws[load.index].low, setpoint_ma + over_ma)
+        elif scene.now_s - lowered_s(memory) > SETTLE_S and setpoint_ma == memory.setpoint_ma:
+            board.hold(load, scene.draws[load.index].high, setpoint_ma + over_ma)
+    board.export_ma = board.caps.surplus_ma - sum(board.used) + board.excess_ma
+    return board
+
+
+def cuts(scene: Scene) -> Cut:
+    """Return the commands after everything that must be lowered now."""
+    before = [scene.memory.loads[load.name].setpoint_ma for load in scene.plan.loads]
+    if scene.grid.health == "failsafe":
+        return Cut(setpoints_ma=_at_failsafe(scene, before), overloaded=frozenset(), hard=frozenset())
+    after = list(before)
+    board = settled_board(scene, before, raising=False)
+    hard: set[int] = set()
+    overloaded: set[str] = set()
+    if not board.holds():
+        hard = _shed(scene, board, after)
+        stopped = any(after[index] == 0 for index in hard)
+        overloaded = {name for name in _broken(scene, board) if stopped or _ratio(scene, name, board) > OVERLOAD_RATIO}
+    hard |= _drop_at_twice(scene, after)
+    short = _lower_sources(scene, after)
+    changed = {index for index in hard if after[index] < before[index]}
+    return Cut(
+        setpoints_ma=tuple(after),
+        overloaded=frozenset(overloaded if changed else ()),
+        hard=frozenset(changed),
+        short=short,
+    )
+
+
+def _at_failsafe(scene: Scene, before: Sequence[int]) -> tuple[int, ...]:
+    """Return the setpoints while the grid is unknown.
+
+    Down to the failsafe at once. Up to it, which is proven to fit beside the most that the house draws, only for who
+    may use the grid, within its own limit, when all others have come down and no limit from outside is in force.
+    """
+    since_s = scene.memory.failsafe_s
+    limited = scene.around.outside_import_ma is not None or scene.around.outside_managed_ma is not None
+    may_rise = since_s is not None and scene.now_s - since_s >= FAILSAFE_RISE_S and not limited
+    most_ma = {want.index: want.max_ma for want in scene.party.wants}
+    setpoints = []
+    for load, now_ma in zip(scene.plan.loads, before, strict=True):
+        failsafe_ma = min(load.failsafe_ma, most_ma.get(load.index, 0))
+        rises = may_rise and load.urgency < 2 and failsafe_ma >= load.min_ma
+        setpoints.append(failsafe_ma if rises else min(now_ma, load.failsafe_ma))
+    return tuple(setpoints)
+
+
+def _shed(scene: Scene, board: Board, after: list[int]) -> set[int]:
+    """Lower every load on a limit that does not hold to its share; return those lowered.
+
+    A minimum on time or a spent budget of cycles keeps nobody on here: shedding is always allowed (faults.md E6).
+    """
+    lowered = set()
+    shares: Sequence[Share] = scene.cut_shares
+    if any(want.first for want in scene.party.wants):
+        wants = [replace(want, first=False) for want in scene.party.wants]
+        shares = allocate(scene.plan, scene.party.loads, scene.cut_caps, (wants, scene.party.fixed))
+    for load in scene.party.loads:
+        if load.index in scene.party.lost:
+            continue
+        share_ma = shares[load.index].given_ma
+        if share_ma < after[load.index] and _touches_broken(board, load):
+            after[load.index] = share_ma
+            lowered.add(load.index)
+    return lowered
+
+
+def _touches_broken(board: Board, load: PlannedLoad) -> bool:
+    if any(board.nodes[slot] < 0 for slot in load.slots):
+        return True
+    if any(board.hard[mask] < 0 for mask in board.active if mask & load.mask):
+        return True
+    return any(not limit.holds(board.counted, board.on_mask) for limit, _ in board.caps.bent)
+
+
+def _broken(scene: Scene, board: Board) -> set[str]:
+    """Return the names of the limits that do not hold."""
+    names = set()
+    for slot, residual in enumerate(board.nodes):
+        if residual < 0:
+            names.add(f"{scene.plan.nodes[slot // 3].kind} {scene.plan.nodes[slot // 3].name}")
+    for mask in board.active:
+        if board.hard[mask] < 0:
+            bound = board.caps.hard_bound[mask]
+            names.update([f"breaker {bound.phase}"] if bound.kind == "breaker" else [bound.kind])
+    if any(not limit.holds(board.counted, board.on_mask) for limit, _ in board.caps.bent):
+        names.update(f"breaker {PHASES[phase]}" for phase in MASK_PHASES[scene.plan.site_mask])
+    return names
+
+
+def _ratio(scene: Scene, name: str, board: Board) -> float:
+    """Return how far a limit is exceeded as measured: 1.0 is just at it."""
+    plan, current = scene.plan, scene.grid.current_ma
+    if name.startswith("breaker ") and plan.limit_ma:
+        return current[PHASES.index(name.removeprefix("breaker "))] / plan.limit_ma
+    if name == "import" and plan.import_ma:
+        return sum(max(0, value) for value in current) / plan.import_ma
+    for index, node in enumerate(plan.nodes):
+        if name == f"{node.kind} {node.name}":
+            least = min(board.nodes[index * 3 : index * 3 + 3])
+            return (node.limit_ma - least) / node.limit_ma
+    return 1.0
+
+
+def _drop_at_twice(scene: Scene, after: list[int]) -> set[int]:
+    """At twice the breaker's rating every controllable load on the phase goes to 0 in the first step."""
+    breaker_ma = scene.plan.breaker_ma
+    if breaker_ma is None:
+        return set()
+    mask = sum(1 << phase for phase in range(3) if scene.grid.current_ma[phase] >= 2 * breaker_ma)
+    dropped = {
+        load.index
+        for load in scene.party.loads
+        if load.mask & mask and after[load.index] > 0 and load.index not in scene.party.lost
+    }
+    for index in dropped:
+        after[index] = 0
+    return dropped
+
+
+def _lower_sources(scene: Scene, after: list[int]) -> frozenset[int]:
+    """Follow sources down, end what no longer takes part, and make room where both beliefs and the hold allow.
+
+    Return the loads whose source is a little short: a battery needs a second or two to answer a raise, so a shortage of
+    up to `SHORT_MA` must last `SHORT_S`; a larger one lowers at once.
+    """
+    short = set()
+    beyond = dict(scene.party.beyond)
+    board = settled_board(scene, after, raising=False)
+    room_makers: dict[int, int] = {}
+    for load in scene.party.loads:
+        now_ma = after[load.index]
+        if not now_ma:
+            continue
+        if load.index in beyond:
+            after[load.index] = min(now_ma, beyond[load.index])
+            continue
+        cut, rise = scene.cut_shares[load.index], scene.raise_shares[load.index]
+        short_ma = _shortage_ma(board, load, now_ma)
+        if short_ma > 0:
+            short.add(load.index)
+        if cut.given_ma >= now_ma:
+            continue
+        if cut.rule == "idle" or _is_ruled_out(cut):
+            after[load.index] = cut.given_ma
+        elif short_ma > 0:
+            since_s = scene.memory.loads[load.name].short_s
+            if short_ma > SHORT_MA or (since_s is not None and scene.now_s - since_s >= SHORT_S):
+                after[load.index] = cut.given_ma
+        elif rise.given_ma < now_ma and scene.now_s >= hold_until_s(scene.plan, load, scene.memory):
+            room_makers[load.index] = max(cut.given_ma, rise.given_ma)
+    for index, lower_ma in _that_last(scene, after, room_makers).items():
+        after[index] = lower_ma
+    return frozenset(short)
+
+
+def _that_last(scene: Scene, after: Sequence[int], room_makers: dict[int, int]) -> dict[int, int]:
+    """Return the cuts for others' sake whose room does not vanish with them: once the loads are lowered, the battery
+    discharges less, and whoever the room is for must still fit."""
+    discharge_ma = sum(scene.around.discharge_ma)
+    if not room_makers or discharge_ma <= 0:
+        return room_makers
+    between = [room_makers.get(index, now_ma) for index, now_ma in enumerate(after)]
+    lines = [len(load.phases) for load in scene.party.loads]
+    needed_ma = sum(scene.around.base_ma) + sum(each * count for each, count in zip(between, lines, strict=True))
+    left_ma = min(discharge_ma, max(0, needed_ma))
+    each_ma = [left_ma * part // discharge_ma for part in scene.around.discharge_ma]
+    around = replace(scene.around, discharge_ma=(each_ma[0], each_ma[1], each_ma[2]))
+    asked = (scene.party.wants, scene.party.fixed)
+    shares = allocate(scene.plan, scene.party.loads, caps_for(scene.plan, around), asked)
+    return {
+        index: max(lower_ma, shares[index].given_ma)
+        for index, lower_ma in room_makers.items()
+        if shares[index].given_ma < after[index]
+    }
+
+
+def _is_ruled_out(cut: Share) -> bool:
+    """Tell whether the load's own limit or the battery's rule allows less, whatever there is."""
+    return cut.bound is not None and cut.bound.kind in ("load", "battery")
+
+
+def _shortage_ma(board: Board, load: PlannedLoad, now_ma: int) -> int:
+    """Return by how much the load has more than its source gives, mA per line, whatever others may want; ≤ 0: not."""
+    if load.urgency == 0 or (load.urgency == 1 and now_ma <= load.min_ma):
+        return 0
+    if load.urgency == 3 and not board.caps.battery_full:
+        return -min(board.excess_room(load, 0), board.guard_room(load, 0))
+    return -board.surplus_room(load, 0)
+
+
+def limit_names(plan: Plan, load: PlannedLoad) -> list[str]:
+    """Return the names of all hard limits above a load, as holds are kept by them."""
+    names = [f"breaker {PHASES[phase]}" for phase in load.phases]
+    names += [f"{plan.nodes[node].kind} {plan.nodes[node].name}" for node in load.nodes]
+    return [*names, "import", "outside", "supply"]
+
+
+def hold_until_s(plan: Plan, load: PlannedLoad, memory: Memory) -> float:
+    """Return until when a load may not rise: 20 s after the last cut at any of its limits, doubling to 5 min with each
+    overload there in the last 10 min and with each cut soon after its own raise."""
+    factor = memory.loads[load.name].hold_factor
+    until_s = -1e9
+    for name in limit_names(plan, load):
+        limit = memory.limits.get(name)
+        if limit is not None:
+            doubled = HOLD_S * 2 ** max(0, min(len(limit.overloads_s), 5) - 1)
+            until_s = max(until_s, limit.cut_s + min(HOLD_MOST_S, doubled * factor))
+    return until_s
+
+
+def remembered(scene: Scene, cut: Cut) -> Memory:
+    """Return the memory with the holds that this cut starts."""
+    now_s = scene.now_s
+    limits = {
+        name: _recent(limit, now_s)
+        for name, limit in scene.memory.limits.items()
+        if now_s - limit.cut_s < OVERLOAD_KEPT_S
+    }
+    for name in cut.overloaded:
+        past_s = limits[name].overloads_s if name in limits else ()
+        limits[name] = LimitMemory(cut_s=now_s, overloads_s=(*past_s[-9:], now_s))
+    loads = dict(scene.memory.loads)
+    for load in scene.plan.loads:
+        known = loads[load.name]
+        changed = _hold_factor(known, load.index in cut.hard, now_s)
+        if (load.index in cut.short) != (changed.short_s is not None):
+            changed = replace(changed, short_s=now_s if load.index in cut.short else None)
+        if changed is not known:
+            loads[load.name] = changed
+    return replace(scene.memory, limits=limits, loads=loads)
+
+
+def _recent(limit: LimitMemory, now_s: float) -> LimitMemory:
+    kept = tuple(time for time in limit.overloads_s if now_s - time < OVERLOAD_KEPT_S)
+    return limit if len(kept) == len(limit.overloads_s) else replace(limit, overloads_s=kept)
+
+
+def _hold_factor(memory: LoadMemory, was_cut: bool, now_s: float) -> LoadMemory:
+    if was_cut:
+        soon = now_s - memory.raised_s < SOON_S
+        factor = min(FACTOR_MOST, memory.hold_factor * 2) if soon else memory.hold_factor
+        return replace(memory, cut_s=now_s, hold_factor=factor)
+    if memory.hold_factor > 1 and now_s - memory.cut_s > OVERLOAD_KEPT_S:
+        return replace(memory, hold_factor=1)
+    return memory

@@ -1,0 +1,299 @@
+"""What is said of a decision: per load the limit that bound, the rule, the next timer, and the alerts.
+
+Reasons are for people and for the trace: `8.0 A (circuit garage L2)`.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+from msgspec import Struct
+
+from evenload.contracts.events import (
+    Alert,
+    Bound,
+    Decision,
+    Health,
+    InputUsed,
+    LoadDecision,
+    LoadState,
+    Severity,
+    Timer,
+)
+from services.allocator.belief import Sides, as_per_phase, meter_names
+from services.allocator.board import Board
+from services.allocator.cuts import Scene, settled_board
+from services.allocator.facts import Facts
+from services.allocator.memory import LoadMemory, Memory
+from services.allocator.outside import is_lapsed, limit_in_force_w
+from services.allocator.plan import MA, MASK_PHASES, PlannedLoad
+from services.allocator.raises import Rise
+from services.allocator.share import Share
+from services.allocator.sources import Want, could_get
+
+_WORDS = {
+    "breaker": "breaker",
+    "import": "import limit",
+    "surplus": "sun",
+    "excess": "excess threshold",
+    "battery": "battery first",
+    "no_import": "no import",
+    "supply": "supply",
+    "outside": "outside limit",
+    "load": "its own limit",
+}
+
+
+OVER_RATING_MA = 1000
+_GRID_STATES: dict[Health, Literal["fresh", "frozen", "stale"]] = {
+    "normal": "fresh",
+    "frozen": "frozen",
+    "failsafe": "stale",
+}
+
+
+class Said(Struct, frozen=True, kw_only=True):
+    """Everything that explanations look at."""
+
+    scene: Scene
+    sides: Sides
+    facts: Facts
+    rises: tuple[Rise, ...]
+    memory: Memory
+    now: datetime
+
+
+class Found(Struct, frozen=True, kw_only=True):
+    """Alerts to send, and those that stand."""
+
+    events: tuple[Alert, ...]
+    standing: tuple[tuple[str, str], ...]
+
+
+def bound_text(bound: Bound) -> str:
+    """Return a limit in words: `circuit garage L2`."""
+    words = [_WORDS.get(bound.kind, bound.kind), bound.name, bound.phase or ""]
+    return " ".join(word for word in words if word)
+
+
+def explained(said: Said) -> tuple[LoadDecision, ...]:
+    """Return each load's part of the decision, by name."""
+    setpoints = [said.memory.loads[load.name].setpoint_ma for load in said.scene.plan.loads]
+    board = settled_board(said.scene, setpoints, raising=True)
+    return tuple(_line(said, load, board) for load in said.scene.plan.loads)
+
+
+def _line(said: Said, load: PlannedLoad, board: Board) -> LoadDecision:
+    scene = said.scene
+    known = said.memory.loads[load.name]
+    share = scene.raise_shares[load.index]
+    heard = said.facts.loads.get(load.name)
+    state = heard.event if heard is not None else None
+    rule, timer = _rule(said, load, known)
+    return LoadDecision(
+        load=load.name,
+        mode=load.mode,
+        by_hand=load.by_hand,
+        status=state.status if state is not None else "unavailable",
+        measured_a=state.measured_a if state is not None else None,
+        setpoint_a=known.setpoint_ma / MA,
+        target_a=share.given_ma / MA,
+        could_get_a=_could_get(said, load, (known.setpoint_ma, state), board) / MA,
+        bound=share.bound,
+        rule=rule,
+        reason=_reason(known.setpoint_ma, rule, share),
+        timer=timer,
+    )
+
+
+def told_line(line: LoadDecision) -> str:
+    """Return what makes a decision worth telling again when it changes: all but figures that move with each reading."""
+    bound = "" if line.bound is None else bound_text(line.bound)
+    return f"{line.status} {line.mode} {line.by_hand} {line.reason} {line.rule} {bound}"
+
+
+def _reason(setpoint_ma: int, rule: str, share: Share) -> str:
+    bound = share.bound
+    if rule not in ("fill", "waits", "minimum from any source"):
+        return f"{setpoint_ma / MA:.1f} A ({rule})"
+    text = "its maximum" if bound is None else bound_text(bound)
+    return f"{setpoint_ma / MA:.1f} A ({text})"
+
+
+def _rule(said: Said, load: PlannedLoad, known: LoadMemory) -> tuple[str, Timer | None]:
+    """Return the rule in words and the next timer."""
+    scene, now_s = said.scene, said.scene.now_s
+    if scene.grid.health == "failsafe":
+        return "failsafe: no grid reading", None
+    for index, counts_ma in scene.party.beyond:
+        if index == load.index:
+            words = "not connected" if index in scene.party.lost else "does not obey"
+            return (f"{words}: counts as {counts_ma / MA:.1f} A" if counts_ma else words), None
+    if load.index in scene.party.idle:
+        return ("off" if load.mode == "off" else "no vehicle"), None
+    if load.index in scene.party.paused:
+        until_s = max(known.pause_until_s, known.since_s + load.min_off_s)
+        return "paused", Timer(name="pause", in_s=round(max(0.0, until_s - now_s), 1))
+    if known.grace_s is not None:
+        return "grace: holds its minimum", _timer("grace", known.grace_s + load.grace_s, now_s)
+    rise = said.rises[load.index]
+    if rise.waits:
+        if rise.until_s is None or rise.waits.startswith("waits"):
+            return rise.waits, None
+        return rise.waits, _timer(rise.waits, rise.until_s, now_s)
+    return scene.raise_shares[load.index].rule, None
+
+
+def _timer(name: str, until_s: float, now_s: float) -> Timer:
+    return Timer(name=name, in_s=round(max(0.0, until_s - now_s), 1))
+
+
+def _could_get(said: Said, load: PlannedLoad, now: tuple[int, LoadState | None], board: Board) -> int:
+    """Return mA an idle load would get if a vehicle came now and nobody else changed; its setpoint when active."""
+    scene = said.scene
+    setpoint_ma, state = now
+    if load.index not in scene.party.idle or load.mode == "off" or scene.grid.health != "normal":
+        return setpoint_ma
+    if state is not None and state.status in ("faulted", "unavailable"):
+        return 0
+    return could_get(board, Want(load.index, load.max_ma))
+
+
+def site_decision(said: Said, loads: tuple[LoadDecision, ...]) -> Decision:
+    """Return the whole decision as an event without its stamps."""
+    scene, sides = said.scene, said.sides
+    plan, grid = scene.plan, scene.grid
+    volts = plan.site.voltage_v
+    known = grid.age_s is not None
+    phases = MASK_PHASES[plan.site_mask]
+    base_ma = [0, 0, 0]
+    for phase in phases:
+        base_ma[phase] = grid.current_ma[phase] - sum(draw.low[phase] for draw in scene.draws)
+    return Decision(
+        site=plan.site.site,
+        decided_at=said.now,
+        cause=said.facts.cause,
+        health=grid.health,
+        distribution=plan.distribution,
+        grid_a=as_per_phase(plan, grid.current_ma) if known else None,
+        breaker_a=plan.breaker_ma / MA if plan.breaker_ma is not None else None,
+        base_a=as_per_phase(plan, (base_ma[0], base_ma[1], base_ma[2])) if known else None,
+        import_w=round(sum(max(0, grid.current_ma[phase]) for phase in phases) * volts / MA, 1) if known else None,
+        solar_w=round(sides.solar_ma * volts / MA, 1) if sides.solar_ma is not None else None,
+        battery_w=round(sides.battery_ma * volts / MA, 1) if sides.battery_ma is not None else None,
+        soc_pct=sides.soc_pct,
+        loads=loads,
+        inputs=_inputs(said),
+    )
+
+
+def _inputs(said: Said) -> tuple[InputUsed, ...]:
+    scene = said.scene
+    found = list(said.sides.inputs)
+    for name in meter_names(scene.plan, said.facts, "grid"):
+        age_s = scene.grid.age_s
+        found.insert(
+            0,
+            InputUsed(
+                name=name,
+                age_s=None if age_s is None else round(age_s, 3),
+                state="missing" if age_s is None else _GRID_STATES[scene.grid.health],
+            ),
+        )
+    for load in scene.plan.loads:
+        heard = said.facts.loads.get(load.name)
+        if heard is None:
+            found.append(InputUsed(name=load.name, age_s=None, state="missing"))
+        else:
+            age_s = round(max(0.0, scene.now_s - heard.at_s), 3)
+            found.append(InputUsed(name=load.name, age_s=age_s, state="fresh" if age_s < 12 else "stale"))
+    return tuple(found)
+
+
+def alerts(said: Said) -> Found:
+    """Return alerts that begin or end now."""
+    standing = {(kind, about): (text, remedy) for kind, about, text, remedy in _standing(said)}
+    before = set(said.memory.alerts)
+    events = [_alert(said, key, True, standing[key]) for key in sorted(set(standing) - before)]
+    events += [_alert(said, key, False, ("", "")) for key in sorted(before - set(standing))]
+    return Found(events=tuple(events), standing=tuple(sorted(standing)))
+
+
+def _alert(said: Said, key: tuple[str, str], active: bool, words: tuple[str, str]) -> Alert:
+    kind, about = key
+    severity: Severity = "critical" if kind in ("grid_unknown", "overload_not_shed") else "warning"
+    return Alert(
+        site=said.scene.plan.site.site,
+        kind=kind,
+        about=about,
+        active=active,
+        at=said.now,
+        severity=severity if active else "info",
+        text=words[0],
+        remedy=words[1],
+    )
+
+
+def _standing(said: Said) -> list[tuple[str, str, str, str]]:
+    """Return (kind, about, text, remedy) of everything that is wrong now."""
+    scene = said.scene
+    found = []
+    if scene.plan.limit_ma is not None and scene.grid.health == "failsafe":
+        about = (meter_names(scene.plan, said.facts, "grid") or ("grid",))[0]
+        age = "never read" if scene.grid.age_s is None else "too old"
+        found.append(
+            (
+                "grid_unknown",
+                about,
+                f"grid reading {age}: all loads at their failsafe",
+                "check the meter and its network",
+            )
+        )
+    if said.memory.doubted_s is not None:
+        about = (meter_names(scene.plan, said.facts, "grid") or ("grid",))[0]
+        text = "repeats its value while loads move, or reads what cannot be"
+        found.append(("grid_doubted", about, text, "restart the meter; check where it is mounted"))
+    for phase in _not_shed(said):
+        found.append(
+            (
+                "overload_not_shed",
+                f"L{phase + 1}",
+                f"{scene.grid.current_ma[phase] / MA:.1f} A and nothing left to lower",
+                "switch off large consumers in the house; check the breaker's rating in the site file",
+            )
+        )
+    for index, _ in scene.party.beyond:
+        name = scene.plan.loads[index].name
+        heard = said.facts.loads.get(name)
+        if heard is not None and heard.event.reachable and not heard.event.obeys:
+            found.append(
+                ("load_disobeys", name, "draws more than it was told to", "restart it; check its own settings")
+            )
+    for load in scene.plan.loads:
+        over_ma = said.memory.loads[load.name].over_ma
+        if load.all_or_nothing and said.memory.loads[load.name].setpoint_ma and over_ma >= OVER_RATING_MA:
+            drawn_a = (load.max_ma + over_ma) / MA
+            text = f"draws {drawn_a:.1f} A per line, its power_w allows {load.max_ma / MA:.1f} A"
+            found.append(("plug_rating", load.name, text, "correct power_w in the site file"))
+    for name in sorted(said.facts.limits):
+        heard_limit = said.facts.limits[name]
+        if is_lapsed(heard_limit, scene.now_s):
+            limit_w = limit_in_force_w(heard_limit, scene.now_s)
+            text = f"its heartbeat is missing: limited to {limit_w:g} W"
+            found.append(("limit_source_lost", name, text, "check the source of the limit and its network"))
+    return found
+
+
+def _not_shed(said: Said) -> list[int]:
+    """Return phases above the breaker on which nothing is left to lower."""
+    scene = said.scene
+    breaker_ma = scene.plan.breaker_ma
+    if breaker_ma is None or scene.grid.age_s is None:
+        return []
+    found = []
+    beyond = {index for index, _ in scene.party.beyond}
+    for phase in MASK_PHASES[scene.plan.site_mask]:
+        obedient = [load for load in scene.plan.loads if phase in load.phases and load.index not in beyond]
+        on = any(said.memory.loads[load.name].setpoint_ma for load in obedient)
+        if scene.grid.current_ma[phase] > breaker_ma and not on:
+            found.append(phase)
+    return found

@@ -1,0 +1,164 @@
+"""What the allocator remembers from one decision to the next: an argument and a result, storable as JSON.
+
+Times are seconds on the monotonic clock; currents are milliamperes per line. `rebased` moves a stored memory to another
+clock, so that holds, pauses and grace times go on after a restart.
+"""
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
+
+from evenload.contracts.events import Mode
+from evenload.contracts.units import Name
+
+
+class Command(Struct, frozen=True):
+    """A command and since when it is in force."""
+
+    at_s: float
+    setpoint_ma: int
+
+
+class LoadMemory(Struct, frozen=True, kw_only=True):
+    """One load."""
+
+    setpoint_ma: int = 0
+    history: tuple[Command, ...] = ()
+    """Commands of the last minute, oldest first; the first one was in force before."""
+    mode: Mode = "standard"
+    since_s: float = 0.0
+    """When it was last switched on or off."""
+    sent_s: float = -1e9
+    ramp_s: float | None = None
+    """When a rise that has begun last advanced; None = no rise under way."""
+    above_s: float | None = None
+    """Since when its target has been above its setpoint."""
+    short_s: float | None = None
+    """Since when its source gives less than it has."""
+    grace_s: float | None = None
+    """Since when it holds its minimum without its source."""
+    pause_until_s: float = -1e9
+    raised_s: float = -1e9
+    hold_factor: int = 1
+    """Doubles with each cut soon after a raise."""
+    cut_s: float = -1e9
+    below_s: float | None = None
+    """Since when it draws less than it may."""
+    cap_ma: int | None = None
+    """What is given back: the most it is granted while it draws less."""
+    idle_s: float | None = None
+    """Since when its vehicle is suspended and draws nothing."""
+    sleeps: bool = False
+    """Its station went on saying that the vehicle waits while nothing was offered: the end of that is a wish."""
+    starts_s: tuple[float, ...] = ()
+    """Starts of the last hour within this session."""
+    over_ma: int = 0
+    """Drawn above its setpoint when settled."""
+    mask: int = 0
+    """Lines seen in use; 0 = not known yet, all count."""
+    mask_seen: int = 0
+    mask_count: int = 0
+    sample_s: float = -1e9
+    """When the newest measured sample was taken."""
+    served_as: float = 0.0
+    """Charge since its session began, ampere seconds per line."""
+    session: str = ""
+    active: bool = False
+    """It could use power."""
+    active_s: float = -1e9
+    """Since when, or since when not."""
+    reachable: bool = True
+    adopts: bool = True
+    """The setpoint that it reports first is taken over: what is in force there is the truth."""
+    in_force_ma: int | None = None
+    """What the device says it holds; None = it does not say."""
+    in_force_was_ma: int = 0
+    in_force_s: float = -1e9
+    """When it was last heard to change."""
+
+
+class LimitMemory(Struct, frozen=True, kw_only=True):
+    """One hard limit: its cuts and overloads."""
+
+    cut_s: float = -1e9
+    overloads_s: tuple[float, ...] = ()
+
+
+class Repeated(Struct, frozen=True, kw_only=True):
+    """A grid value that the meter repeats: mA per phase, and what loads, battery and sun did early on, once known."""
+
+    current_ma: tuple[int, int, int]
+    since_s: float
+    reading_s: float
+    samples: int = 0
+    draws_ma: tuple[int, int, int] | None = None
+    beside_ma: int = 0
+
+
+class Memory(Struct, frozen=True, kw_only=True):
+    """One site."""
+
+    started_s: float | None = None
+    loads: dict[Name, LoadMemory] = {}
+    limits: dict[str, LimitMemory] = {}
+    above_min: bool = False
+    above_target: bool = False
+    health: str = "normal"
+    failsafe_s: float | None = None
+    """Since when the grid is unknown."""
+    household_ma: tuple[int, int, int] | None = None
+    """The household per phase as found behind an asymmetric inverter; what readings cannot tell apart stays."""
+    repeated: Repeated | None = None
+    doubted_s: float | None = None
+    """Since when the grid meter's word is doubted."""
+    soc_pct: float | None = None
+    soc_s: float = -1e9
+    seen_s: float = -1e9
+    """When the last decision was made."""
+    decided_s: float = -1e9
+    """When a decision was last told."""
+    told: tuple[str, ...] = ()
+    """What was told of each load then."""
+    contended: tuple[str, ...] = ()
+    """Classes (urgency:priority) in which not all minimums fit, so that turns are taken."""
+    alerts: tuple[tuple[str, str], ...] = ()
+
+
+def first_memory() -> Memory:
+    """Return the memory of an allocator that has never decided."""
+    return Memory()
+
+
+def rebased(memory: Memory, shift_s: float) -> Memory:
+    """Return `memory` with all its times moved by `shift_s`."""
+    loads = {name: _moved(load, shift_s) for name, load in memory.loads.items()}
+    limits = {
+        name: LimitMemory(cut_s=limit.cut_s + shift_s, overloads_s=tuple(time + shift_s for time in limit.overloads_s))
+        for name, limit in memory.limits.items()
+    }
+    started_s = None if memory.started_s is None else memory.started_s + shift_s
+    return replace(
+        memory,
+        started_s=started_s,
+        loads=loads,
+        limits=limits,
+        soc_s=memory.soc_s + shift_s,
+        decided_s=memory.decided_s + shift_s,
+        seen_s=memory.seen_s + shift_s,
+        repeated=None,
+        doubted_s=None,
+        failsafe_s=None,
+    )
+
+
+def _moved(load: LoadMemory, shift_s: float) -> LoadMemory:
+    moved = {
+        name: value + shift_s
+        for name, value in asdict(load).items()
+        if name.endswith("_s") and isinstance(value, float)
+    }
+    return replace(
+        load,
+        **moved,
+        history=tuple(Command(command.at_s + shift_s, command.setpoint_ma) for command in load.history),
+        starts_s=tuple(time + shift_s for time in load.starts_s),
+    )

@@ -1,0 +1,97 @@
+"""What the allocator measures of itself and of its sites; a fixed number of series for each load."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from evenload.contracts.events import Decision
+from evenload.contracts.phases import PHASES
+
+DECISION_BUCKETS_S = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+REASONS = (
+    "breaker", "import", "circuit", "station", "load", "surplus", "excess", "battery", "no_import", "supply", "outside",
+    "idle", "none",
+)  # fmt: skip
+
+
+class AllocatorMetrics:
+    """Counters, gauges and histograms of the allocator."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def gauge(name: str, text: str, *labels: str) -> Gauge:
+            return Gauge(f"evenload_{name}", text, labels, registry=registry)
+
+        self.grid = gauge("grid_amperes", "Grid current used for the decision, + import", "site", "phase")
+        self.breaker = gauge("breaker_amperes", "Main breaker per phase", "site")
+        self.solar = gauge("solar_watts", "Solar production as read", "site")
+        self.battery = gauge("battery_watts", "Battery power, + discharging", "site")
+        self.soc = gauge("battery_soc_ratio", "Battery state of charge", "site")
+        self.health = gauge("site_health", "0 normal, 1 raises frozen, 2 failsafe", "site")
+        self.setpoint = gauge("setpoint_amperes", "What the load may draw per line", "site", "load")
+        self.target = gauge("target_amperes", "Where the joint decision wants the load", "site", "load")
+        self.could_get = gauge("could_get_amperes", "What an idle load would get now", "site", "load")
+        self.measured = gauge("measured_amperes", "What the load draws", "site", "load", "phase")
+        self.reason = gauge("bound_by", "1 for the kind of limit that binds the load", "site", "load", "kind")
+        self.age = gauge("input_age_seconds", "Age of a fact at the newest decision", "site", "input")
+        self.epoch = gauge("epoch", "Fencing epoch of the site", "site")
+        self.alerts = gauge("alerts_standing", "Alerts that stand for the site", "site")
+        self.decisions = Counter("evenload_decisions", "Decisions made", ["site"], registry=registry)
+        self.sent = Counter("evenload_setpoints_sent", "Setpoints published", ["site"], registry=registry)
+        self.withheld = Counter(
+            "evenload_setpoints_withheld", "Setpoints not sent because ownership or bus was lost", registry=registry
+        )
+        self.decision_time = Histogram(
+            "evenload_decision_seconds", "Time of one decision", buckets=DECISION_BUCKETS_S, registry=registry
+        )
+        self.reading_to_setpoint = Histogram(
+            "evenload_reading_to_setpoint_seconds",
+            "From the arrival of a reading to the setpoint that it led to",
+            buckets=DECISION_BUCKETS_S,
+            registry=registry,
+        )
+
+    def decided(self, decision: Decision, alerts: int) -> None:
+        """Show a decision."""
+        site = decision.site
+        self.health.labels(site).set({"normal": 0, "frozen": 1, "failsafe": 2}[decision.health])
+        self.epoch.labels(site).set(decision.epoch)
+        self.alerts.labels(site).set(alerts)
+        if decision.breaker_a is not None:
+            self.breaker.labels(site).set(decision.breaker_a)
+        for phase, current_a in decision.grid_a.items() if decision.grid_a is not None else ():
+            self.grid.labels(site, phase).set(current_a)
+        for gauge, value in ((self.solar, decision.solar_w), (self.battery, decision.battery_w)):
+            if value is not None:
+                gauge.labels(site).set(value)
+        if decision.soc_pct is not None:
+            self.soc.labels(site).set(decision.soc_pct / 100.0)
+        for used in decision.inputs:
+            if used.age_s is not None:
+                self.age.labels(site, used.name).set(used.age_s)
+        self._loads(decision)
+
+    def _loads(self, decision: Decision) -> None:
+        site = decision.site
+        for load in decision.loads:
+            self.setpoint.labels(site, load.load).set(load.setpoint_a)
+            self.target.labels(site, load.load).set(load.target_a)
+            self.could_get.labels(site, load.load).set(load.could_get_a)
+            for phase, current_a in load.measured_a.items() if load.measured_a is not None else ():
+                self.measured.labels(site, load.load, phase).set(current_a)
+            kind = load.bound.kind if load.bound is not None else "none"
+            for reason in REASONS:
+                self.reason.labels(site, load.load, reason).set(1.0 if reason == kind else 0.0)
+
+    def forget(self, site: str, loads: tuple[str, ...], inputs: tuple[str, ...]) -> None:
+        """Remove a site that this process no longer allocates."""
+        for gauge in (self.breaker, self.solar, self.battery, self.soc, self.health, self.epoch, self.alerts):
+            gauge.remove(site)
+        for phase in PHASES:
+            self.grid.remove(site, phase)
+        for load in loads:
+            for gauge in (self.setpoint, self.target, self.could_get):
+                gauge.remove(site, load)
+            for phase in PHASES:
+                self.measured.remove(site, load, phase)
+            for reason in REASONS:
+                self.reason.remove(site, load, reason)
+        for name in inputs:
+            self.age.remove(site, name)

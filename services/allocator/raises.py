@@ -1,0 +1,199 @@
+"""Up with care: which loads may rise now, and how far.
+
+A rise waits for the hold of every limit above the load, begins when the target is 0.3 A or more above the command or
+has been above it for 30 s, and then goes on at 0.1 A/s. A start to the minimum is not ramped. What has been raised and
+not yet been measured is bounded per phase. Every rise is checked against all commands in force, so that one which
+depends on a cut waits until the cut is measured.
+"""
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from services.allocator.board import Board
+from services.allocator.cuts import Cut, Scene, hold_until_s, settled_board
+from services.allocator.draws import SETTLE_S, lowered_s, measured_ma
+from services.allocator.facts import Facts
+from services.allocator.memory import LoadMemory
+from services.allocator.plan import STEP_MA, PlannedLoad
+from services.allocator.sources import Want, may_start, room_now
+
+BEGIN_MA = 300
+BEGIN_S = 30.0
+TRIMMED_S, TRIMMED_BEGIN_MA = 60.0, 2000
+"""After a trim at a limit only a clear difference lets rise at once: noise and whole amperes at the limit must not."""
+RAMP_MA_PER_S = 100
+UNMEASURED_S = 60.0
+UNMEASURED_PART = 10
+HEARD_ALL_S = 15.0
+
+
+class Rise(Struct, frozen=True, kw_only=True):
+    """One load after its turn to rise: its command, its memory, and what it waits for."""
+
+    setpoint_ma: int
+    memory: LoadMemory
+    waits: str = ""
+    until_s: float | None = None
+
+
+class Pending:
+    """Raises not yet measured, mA per phase, against their bound; lives within one decision."""
+
+    def __init__(self, scene: Scene, facts: Facts) -> None:
+        limit_ma = scene.plan.limit_ma
+        self.bound_ma = limit_ma // UNMEASURED_PART if limit_ma is not None else 10**9
+        self.on = [0, 0, 0]
+        for load in scene.party.loads:
+            self.add(load, unmeasured_ma(load, scene, facts))
+
+    def add(self, load: PlannedLoad, current_ma: int) -> None:
+        """Count a raise."""
+        for phase in load.phases:
+            self.on[phase] += current_ma
+
+    def room_ma(self, load: PlannedLoad) -> int:
+        """Return how much the load may rise before its raises must be measured first."""
+        return self.bound_ma - max(self.on[phase] for phase in load.phases)
+
+    def lets_start(self, load: PlannedLoad) -> bool:
+        """One start is always allowed when nothing else is pending on its phases."""
+        return self.room_ma(load) >= load.min_ma or not any(self.on[phase] for phase in load.phases)
+
+
+def unmeasured_ma(load: PlannedLoad, scene: Scene, facts: Facts) -> int:
+    """Return how much of the load's raises of the last minute has not been seen to be drawn, mA per line."""
+    memory = scene.memory.loads[load.name]
+    if load.all_or_nothing or memory.setpoint_ma == 0:
+        return 0
+    heard = facts.loads.get(load.name)
+    measured = measured_ma(heard.event) if heard is not None else None
+    oldest_ma = memory.history[0].setpoint_ma if memory.history else memory.setpoint_ma
+    return max(0, memory.setpoint_ma - max(oldest_ma, max(measured) if measured is not None else 0))
+
+
+def raises(scene: Scene, cut: Cut, facts: Facts) -> tuple[Rise, ...]:
+    """Return each load's command after those who may have risen, by index."""
+    plan = scene.plan
+    found = [
+        Rise(setpoint_ma=cut.setpoints_ma[load.index], memory=scene.memory.loads[load.name]) for load in plan.loads
+    ]
+    blocked = _blocked(scene, facts)
+    held_ma = [_held_ma(scene, load, cut.setpoints_ma[load.index]) for load in plan.loads]
+    board = settled_board(scene, held_ma, raising=True)
+    _reserve_draws(scene, held_ma, board)
+    pending = Pending(scene, facts)
+    for want in scene.party.wants:
+        now_ma = cut.setpoints_ma[want.index]
+        target_ma = scene.raise_shares[want.index].given_ma
+        found[want.index] = _rise(scene, (board, pending), want, (now_ma, target_ma, blocked))
+    for index, rise in enumerate(found):
+        was_ma = scene.memory.loads[plan.loads[index].name].setpoint_ma
+        if rise.setpoint_ma < was_ma:
+            found[index] = replace(rise, memory=replace(rise.memory, ramp_s=None, above_s=None))
+    return tuple(found)
+
+
+def _blocked(scene: Scene, facts: Facts) -> str:
+    """Return why nothing may rise now; empty when it may."""
+    if scene.grid.health != "normal":
+        return "waits for the grid meter"
+    unheard = [load.name for load in scene.plan.loads if load.name not in facts.loads]
+    started_s = scene.memory.started_s
+    if unheard and started_s is not None and scene.now_s - started_s < HEARD_ALL_S:
+        return "waits to hear all loads"
+    return ""
+
+
+def _held_ma(scene: Scene, load: PlannedLoad, setpoint_ma: int) -> int:
+    """Return the most that a load may draw now: its newest command, or what its device still holds."""
+    in_force_ma = scene.memory.loads[load.name].in_force_ma
+    if in_force_ma is None or load.index in scene.party.idle:
+        return setpoint_ma
+    return max(setpoint_ma, in_force_ma)
+
+
+def _reserve_draws(scene: Scene, held_ma: list[int], board: Board) -> None:
+    """Below unmetered breakers a cut counts only once it is measured: reserve what may still be drawn."""
+    for load in scene.party.loads:
+        for slot in load.slots:
+            still_ma = scene.draws[load.index].high[slot % 3] - held_ma[load.index]
+            if still_ma > 0 and scene.plan.nodes[slot // 3].meter is None:
+                board.nodes[slot] -= still_ma
+
+
+def _rise(scene: Scene, tables: tuple[Board, Pending], want: Want, aim: tuple[int, int, str]) -> Rise:
+    now_ma, target_ma, blocked = aim
+    load = scene.party.loads[want.index]
+    memory = scene.memory.loads[load.name]
+    if target_ma <= now_ma:
+        if memory.ramp_s is None or scene.cut_shares[want.index].given_ma <= now_ma:
+            return Rise(setpoint_ma=now_ma, memory=_ended(memory))
+        return Rise(setpoint_ma=now_ma, memory=replace(memory, ramp_s=scene.now_s), waits="ramp")
+    if memory.above_s is None:
+        memory = replace(memory, above_s=scene.now_s)
+    if blocked:
+        return Rise(setpoint_ma=now_ma, memory=replace(memory, ramp_s=None), waits=blocked)
+    if _overloaded(scene, load):
+        return Rise(setpoint_ma=now_ma, memory=replace(memory, ramp_s=None), waits="waits for the overload to end")
+    until_s = max(hold_until_s(scene.plan, load, scene.memory), lowered_s(memory) + SETTLE_S)
+    if scene.now_s < until_s:
+        return Rise(setpoint_ma=now_ma, memory=replace(memory, ramp_s=None), waits="hold", until_s=until_s)
+    if now_ma == 0:
+        return _start(scene, tables, want, memory)
+    return _ramp(scene, tables, load, (now_ma, target_ma, memory))
+
+
+def _overloaded(scene: Scene, load: PlannedLoad) -> bool:
+    """Tell whether a phase of the load is over its limit as read: nothing is added there, whatever is believed."""
+    limit_ma = scene.plan.limit_ma
+    return limit_ma is not None and any(scene.grid.current_ma[phase] > limit_ma for phase in load.phases)
+
+
+def _ended(memory: LoadMemory) -> LoadMemory:
+    if memory.ramp_s is None and memory.above_s is None:
+        return memory
+    return replace(memory, ramp_s=None, above_s=None)
+
+
+def _start(scene: Scene, tables: tuple[Board, Pending], want: Want, memory: LoadMemory) -> Rise:
+    """Switch on at the minimum, when the budget of cycles, the unmeasured raises and all limits let it."""
+    board, pending = tables
+    load = scene.party.loads[want.index]
+    if len(memory.starts_s) >= load.cycles_per_h:
+        return Rise(setpoint_ma=0, memory=memory, waits="cycles", until_s=memory.starts_s[0] + 3600.0)
+    if not pending.lets_start(load):
+        return Rise(setpoint_ma=0, memory=memory, waits="waits for raises to be measured")
+    if not may_start(board, want):
+        return Rise(setpoint_ma=0, memory=memory, waits="waits for room to be measured")
+    board.settle(load, load.min_ma, want.reserve_ma)
+    pending.add(load, load.min_ma)
+    started = replace(memory, starts_s=(*memory.starts_s[-31:], scene.now_s), raised_s=scene.now_s, ramp_s=None)
+    return Rise(setpoint_ma=load.min_ma, memory=started)
+
+
+def _ramp(scene: Scene, tables: tuple[Board, Pending], load: PlannedLoad, aim: tuple[int, int, LoadMemory]) -> Rise:
+    board, pending = tables
+    now_ma, target_ma, memory = aim
+    assert memory.above_s is not None
+    if memory.ramp_s is None:
+        trimmed = scene.now_s - memory.cut_s < TRIMMED_S
+        at_once_ma = TRIMMED_BEGIN_MA if trimmed else BEGIN_MA
+        begins_s = scene.now_s if target_ma - now_ma >= at_once_ma else memory.above_s + BEGIN_S
+        if scene.now_s < begins_s:
+            return Rise(setpoint_ma=now_ma, memory=memory, waits="dead band", until_s=begins_s)
+        memory = replace(memory, ramp_s=scene.now_s - STEP_MA / RAMP_MA_PER_S)
+    assert memory.ramp_s is not None
+    steps = int((scene.now_s - memory.ramp_s) * RAMP_MA_PER_S / STEP_MA + 1e-6)
+    want_ma = min(target_ma - now_ma, steps * STEP_MA)
+    bounded_ma = min(want_ma, pending.room_ma(load))
+    room_ma = room_now(board, load, bounded_ma) if bounded_ma >= STEP_MA else 0
+    if steps <= 0:
+        return Rise(setpoint_ma=now_ma, memory=memory, waits="ramp", until_s=memory.ramp_s + STEP_MA / RAMP_MA_PER_S)
+    ramp_s = memory.ramp_s + steps * STEP_MA / RAMP_MA_PER_S
+    if room_ma < STEP_MA:
+        held = replace(memory, ramp_s=ramp_s)
+        return Rise(setpoint_ma=now_ma, memory=held, waits="waits for room to be measured", until_s=scene.now_s + 1.0)
+    board.settle(load, room_ma, 0)
+    pending.add(load, room_ma)
+    raised = replace(memory, ramp_s=ramp_s, raised_s=scene.now_s)
+    return Rise(setpoint_ma=now_ma + room_ma, memory=raised, waits="ramp", until_s=ramp_s + STEP_MA / RAMP_MA_PER_S)

@@ -1,0 +1,262 @@
+"""The shell of one site: stores the newest facts, wakes the engine, sends what it says.
+
+Handlers only store and ring; whatever arrived until the engine runs is decided together, on a frozen image.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from evenload.contracts import subjects
+from evenload.contracts.events import Event, LoadState, MeterReading, SiteLimit
+from evenload.contracts.wire import Codec, ContractError
+from evenload.runtime.bus import BusDown, Subscription
+from evenload.runtime.order import Order, Verdict, judge
+from evenload.runtime.service import Context
+from evenload.site.schema import Site
+from services.allocator.engine import Outcome, decide
+from services.allocator.facts import Facts, Heard
+from services.allocator.keeping import KeptLimit, KeptMemory
+from services.allocator.memory import Memory, first_memory
+from services.allocator.metrics import AllocatorMetrics
+from services.allocator.outside import acceptable, heard_limit
+from services.allocator.overrides import Overrides, in_force
+from services.allocator.plan import Plan, compile_plan
+
+LISTEN_S = 1.0
+STALE_IMAGE_S = 1.0
+WITHHELD_S = 0.2
+_READING = Codec(MeterReading, "MeterReading")
+_STATE = Codec(LoadState, "LoadState")
+_LIMIT = Codec(SiteLimit, "SiteLimit")
+
+
+class Bell:
+    """Wakes one waiter; rings that come while it works are one ring."""
+
+    def __init__(self) -> None:
+        self._rung = asyncio.Event()
+
+    def ring(self) -> None:
+        """Wake the waiter, or let its next wait end at once."""
+        self._rung.set()
+
+    async def wait(self, most_s: float) -> None:
+        """Return when rung, after `most_s` at the latest."""
+        timer = asyncio.get_running_loop().call_later(most_s, self._rung.set)
+        try:
+            await self._rung.wait()
+        finally:
+            timer.cancel()
+        self._rung.clear()
+
+
+class Config(Struct, frozen=True, kw_only=True):
+    """What is in force for a site."""
+
+    site: Site
+    config_rev: int
+    overrides: Overrides = ()
+
+
+class SiteTask:
+    """One site that this process allocates."""
+
+    def __init__(self, ctx: Context, metrics: AllocatorMetrics, config: Config, owns: Callable[[], bool]) -> None:
+        self.ctx, self.metrics, self.config, self._owns = ctx, metrics, config, owns
+        self.plan: Plan = compile_plan(config.site, config.overrides)
+        self.memory: Memory = first_memory()
+        self.epoch = 0
+        self.seen_epoch = 0
+        self.bell = Bell()
+        self.limits_changed = False
+        self.recalled = False
+        self._readings: dict[str, Heard[MeterReading]] = {}
+        self._loads: dict[str, Heard[LoadState]] = {}
+        self._limits: dict[str, Heard[SiteLimit]] = {}
+        self._orders: dict[str, Order] = {}
+        self._cause, self._cause_at_s = "start", ctx.clock.monotonic()
+        self._subscriptions: list[Subscription] = []
+
+    @property
+    def name(self) -> str:
+        """The site's name."""
+        return self.config.site.site
+
+    async def listen(self) -> None:
+        """Subscribe to everything that the site's decisions stand on; `deafen` ends what was begun."""
+        for subject, handler in (
+            (subjects.reading(self.name), self.on_reading),
+            (subjects.load_state(self.name), self.on_state),
+            (subjects.limit(self.name), self.on_limit),
+        ):
+            self._subscriptions.append(await self.ctx.bus.subscribe(subject, handler))
+
+    def resume(self, kept: KeptMemory) -> None:
+        """Go on with what was kept; a limit that was heard since is newer."""
+        self.recalled = True
+        self.memory = kept.memory
+        for item in kept.limits:
+            self._limits.setdefault(item.limit.source, Heard(item.limit, item.at_s))
+
+    def kept_limits(self) -> tuple[KeptLimit, ...]:
+        """Return the outside limits for keeping."""
+        return tuple(KeptLimit(heard.event, heard.at_s) for heard in self._limits.values())
+
+    async def deafen(self) -> None:
+        """End the subscriptions and forget the site's metrics."""
+        while self._subscriptions:
+            await self._subscriptions.pop().stop()
+        self.metrics.forget(self.name, tuple(self.config.site.loads), (*self._readings, *self.config.site.loads))
+
+    def configure(self, config: Config) -> None:
+        """Put another site file or other overrides in force; decided on at once."""
+        self.config = config
+        self.plan = compile_plan(config.site, in_force(config.site, config.overrides, self.ctx.clock.utc()))
+        self._wake("configuration", None)
+
+    def on_reading(self, subject: str, data: bytes) -> None:
+        """Store a meter reading."""
+        reading = self._take(_READING, subject, data)
+        if not isinstance(reading, MeterReading) or subject != subjects.reading(self.name, reading.meter):
+            return
+        meter = self.config.site.meters.get(reading.meter)
+        if reading.site == self.name and meter is not None and meter.role == reading.role:
+            now_s = self.ctx.clock.monotonic()
+            self._readings[reading.meter] = Heard(reading, now_s)
+            self._wake(f"reading {reading.meter}", now_s)
+
+    def on_state(self, subject: str, data: bytes) -> None:
+        """Store a load's state."""
+        state = self._take(_STATE, subject, data)
+        if not isinstance(state, LoadState) or subject != subjects.load_state(self.name, state.load):
+            return
+        if state.site != self.name or state.load not in self.config.site.loads:
+            return
+        self.seen_epoch = max(self.seen_epoch, state.epoch)
+        now_s = self.ctx.clock.monotonic()
+        self._loads[state.load] = Heard(state, now_s)
+        self._wake(f"state {state.load}", now_s)
+
+    def on_limit(self, subject: str, data: bytes) -> None:
+        """Store an outside limit; a negative one is refused and the last one holds."""
+        limit = self._take(_LIMIT, subject, data)
+        if not isinstance(limit, SiteLimit) or limit.site != self.name:
+            return
+        others = len(self._limits) - (limit.source in self._limits)
+        refused = acceptable(limit, subject.rpartition(".")[2], others)
+        if refused:
+            self.ctx.metrics.refused.labels("limit").inc()
+            self.ctx.complain(f"limit {limit.source}", f"limit of {limit.source} refused: {refused}")
+            return
+        now_s = self.ctx.clock.monotonic()
+        known = self._limits.get(limit.source)
+        self.limits_changed |= known is None or known.event.limit_w != limit.limit_w
+        self._limits[limit.source] = heard_limit(known, limit, now_s)
+        self._wake(f"limit {limit.source}", now_s)
+
+    def _take(self, codec: Codec, subject: str, data: bytes) -> Event | None:
+        """Return the event when it keeps the contract and is neither old nor late; count it else."""
+        try:
+            event: Event = codec.decode(data, subject)
+        except ContractError as fault:
+            self.ctx.metrics.refused.labels("contract").inc()
+            self.ctx.complain(f"contract {subject}", str(fault))
+            return None
+        order = self._orders.get(codec.name, Order())
+        self._orders[codec.name], verdict = judge(order, event, self.ctx.clock.monotonic() * 1000)
+        if verdict is Verdict.FRESH:
+            return event
+        self.ctx.metrics.refused.labels(verdict.value).inc()
+        return None
+
+    def _wake(self, cause: str, at_s: float | None) -> None:
+        """Ring; of several facts that are decided together the oldest reading is named as the cause."""
+        if not self._cause.startswith("reading"):
+            self._cause, self._cause_at_s = cause, at_s if at_s is not None else self.ctx.clock.monotonic()
+        self.bell.ring()
+
+    async def run(self, raise_epoch: Callable[[int], Awaitable[int]]) -> None:
+        """Decide at every fact and timer until cancelled; with an epoch above all that the loads have seen."""
+        await self._hear_loads()
+        self.epoch = await raise_epoch(self.seen_epoch)
+        wake_in_s = 0.0
+        while not self.ctx.stopping.is_set():
+            await self.bell.wait(wake_in_s)
+            if self.seen_epoch > self.epoch:
+                self.epoch = await raise_epoch(self.seen_epoch)
+            wake_in_s = self._decide()
+
+    async def _hear_loads(self) -> None:
+        """Give the services a moment to say what is in force.
+
+        Who has not spoken by then is not told anything either, and keeps what it has until it is heard and taken over,
+        so that no car is stopped by a takeover.
+        """
+        until_s = self.ctx.clock.monotonic() + LISTEN_S
+        while (left_s := until_s - self.ctx.clock.monotonic()) > 0 and set(self.config.site.loads) - set(self._loads):
+            await self.bell.wait(left_s)
+
+    def _facts(self, cause: str) -> Facts:
+        return Facts(
+            readings=dict(self._readings),
+            loads=dict(self._loads),
+            limits=dict(self._limits),
+            cause=cause,
+        )
+
+    def _decide(self) -> float:
+        """Decide once and send; return in how many seconds to decide again without a new fact."""
+        if not self._owns():
+            return STALE_IMAGE_S
+        began_s = time.perf_counter()
+        now_s = self.ctx.clock.monotonic()
+        cause, cause_at_s = (self._cause, self._cause_at_s) if self._cause else ("timer", None)
+        self._cause = ""
+        facts = self._facts(cause)
+        memory, outcome = decide(self.plan, self.memory, facts, now_s, now=self.ctx.clock.utc())
+        self.metrics.decision_time.observe(time.perf_counter() - began_s)
+        if not self._send(outcome, now_s, cause_at_s):
+            return WITHHELD_S
+        self.memory = memory
+        self.metrics.decisions.labels(self.name).inc()
+        return outcome.wake_in_s
+
+    def _send(self, outcome: Outcome, decided_s: float, cause_at_s: float | None) -> bool:
+        """Publish setpoints first, then what is said of them; nothing when the image grew old or the site was lost.
+
+        Return whether all went out: what was withheld was not commanded, and must not be remembered as if it were.
+        """
+        stale = self.ctx.clock.monotonic() - decided_s > STALE_IMAGE_S
+        if stale or not self._owns():
+            self.metrics.withheld.inc(len(outcome.setpoints))
+            return False
+        stamp = {"epoch": self.epoch, "config_rev": self.config.config_rev}
+        try:
+            for setpoint in outcome.setpoints:
+                age_ms = self._reading_age_ms(setpoint.cause, cause_at_s)
+                stamped = replace(setpoint, **stamp, cause_age_ms=age_ms)
+                self.ctx.bus.publish(subjects.setpoint(self.name, setpoint.load), stamped)
+            self.metrics.sent.labels(self.name).inc(len(outcome.setpoints))
+            decision = replace(outcome.decision, **stamp)
+            if outcome.changed:
+                self.ctx.bus.publish(subjects.decision(self.name), decision)
+            for alert in outcome.alerts:
+                event = replace(alert, config_rev=self.config.config_rev)
+                self.ctx.bus.publish(subjects.alert(self.name, alert.kind, alert.about), event)
+        except BusDown:
+            self.metrics.withheld.inc()
+            return False
+        self.metrics.decided(decision, len(self.memory.alerts))
+        return True
+
+    def _reading_age_ms(self, cause: str, cause_at_s: float | None) -> int:
+        """Return the age of the reading that led to a setpoint, at least 1; 0 for renewals, timers and other facts."""
+        if cause_at_s is None or not cause.startswith("reading"):
+            return 0
+        age_s = max(0.0, self.ctx.clock.monotonic() - cause_at_s)
+        self.metrics.reading_to_setpoint.observe(age_s)
+        return max(1, round(age_s * 1000))

@@ -1,0 +1,96 @@
+"""Down at once (engine.md section 5): what an overload does, and what hold it starts."""
+
+import pytest
+
+from evenload.site.schema import Circuit, Grid
+from tests.unit.allocator.builders import Home, evse, plug, site
+
+HOUSE_ON = (12.0, 0.0, 0.0)
+
+
+def charging(**values: object) -> Home:
+    """Return a home whose one car has settled at 16 A behind 25 A, a minute ago and more."""
+    home = Home(site({"car": evse(**values)})).pass_s(200)  # type: ignore[arg-type]  # fields of an EVSE
+    assert home.amps("car") == 16.0
+    return home
+
+
+def test_an_overload_is_cut_in_one_step_by_the_decision_that_sees_it() -> None:
+    assert charging().now(HOUSE_ON).pass_s(1).amps("car") == 13.0
+
+
+def test_down_to_zero_when_the_minimum_does_not_fit() -> None:
+    assert charging().now((20.0, 0.0, 0.0)).pass_s(1).amps("car") == 0.0
+
+
+def test_at_twice_the_rating_everything_on_the_phase_goes_off() -> None:
+    home = Home(site({"car": evse(phases=("L1",)), "far": evse(phases=("L2",))})).pass_s(130)
+    home.now((40.0, 0.0, 0.0)).pass_s(1)
+    assert (home.amps("car"), home.amps("far")) == (0.0, 16.0)
+
+
+def test_the_less_important_load_is_cut_first() -> None:
+    home = Home(site({"one": evse(priority=1, max_a=12.0), "two": evse(priority=2, max_a=12.0)})).pass_s(200)
+    home.now((5.0, 5.0, 5.0)).pass_s(1)
+    assert (home.amps("one"), home.amps("two")) == (12.0, 8.0)
+
+
+def test_only_loads_on_what_is_overloaded_are_cut() -> None:
+    loads = {"in": evse(circuit="barn", phases=("L1",)), "out": evse(phases=("L2",))}
+    home = Home(site(loads, circuits={"barn": Circuit(limit_a=20.0)})).pass_s(130)
+    home.now(HOUSE_ON).pass_s(1)
+    assert (home.amps("in"), home.amps("out")) == (13.0, 16.0)
+
+
+def test_a_small_excess_is_trimmed_without_a_hold() -> None:
+    home = charging().now((9.5, 0.0, 0.0)).pass_s(1)
+    assert home.amps("car") == 15.5
+    assert home.now().pass_s(25).amps("car") == 15.5, "half an ampere after a trim must last, or noise would saw"
+    assert home.pass_s(15).amps("car") > 15.5
+
+
+def test_an_overload_holds_for_twenty_seconds() -> None:
+    home = charging().now(HOUSE_ON).pass_s(1).now().pass_s(19)
+    assert (home.amps("car"), home.line("car").rule) == (13.0, "hold")
+    assert home.pass_s(3).amps("car") > 13.0
+
+
+def test_the_hold_doubles_with_each_overload_of_the_last_ten_minutes() -> None:
+    home = charging()
+    for _ in range(3):
+        home.now(HOUSE_ON).pass_s(1).now().pass_s(70)
+    home.now(HOUSE_ON).pass_s(1).now().pass_s(75)
+    assert home.line("car").rule == "hold"
+
+
+def test_the_hold_never_grows_beyond_five_minutes() -> None:
+    home = charging()
+    for _ in range(8):
+        home.now((16.0, 0.0, 0.0)).pass_s(1).now().pass_s(20)
+    assert home.pass_s(310).amps("car") > 9.0
+
+
+def test_an_unrelated_limit_is_not_held() -> None:
+    home = Home(site({"car": evse(phases=("L1",)), "far": evse(phases=("L2",))})).pass_s(5)
+    before_a = home.now((20.0, 0.0, 0.0)).pass_s(1).amps("far")
+    assert home.pass_s(5).amps("far") == pytest.approx(before_a + 0.5)
+
+
+def test_room_for_a_more_important_load_is_made_without_an_overload() -> None:
+    where = site({"car": evse(priority=2), "new": evse(priority=1)}, grid=Grid(breaker_a=16.0, margin_a=0.0))
+    home = Home(where, idle=("new",)).pass_s(130)
+    home.idle = frozenset()
+    home.pass_s(130)
+    assert (home.amps("car"), home.amps("new")) == (6.0, 10.0)
+
+
+def test_a_plug_in_its_minimum_on_time_is_shed_all_the_same() -> None:
+    home = Home(site({"heater": plug(2300.0, min_on_s=600.0)})).pass_s(5)
+    assert home.now((20.0, 0.0, 0.0)).pass_s(1).amps("heater") == 0.0
+
+
+def test_a_load_that_does_not_obey_counts_as_what_it_draws() -> None:
+    home = Home(site({"wild": evse(priority=1), "car": evse(priority=2)})).pass_s(200)
+    home.draws_a["wild"] = 20.0
+    home.tells["wild"] = {"obeys": False}
+    assert home.pass_s(2).amps("car") == 0.0
