@@ -1,0 +1,1 @@
+"""The shells of the gateway: sockets, sessions, records; whatever waits, sends or keeps."""

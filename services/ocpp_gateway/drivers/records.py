@@ -1,0 +1,129 @@
+"""The stations' records on the bus: credentials, what was learned, and the counter of transaction ids.
+
+Records are kept in memory by watching the bucket, so that a handshake waits for nothing. Writes are compare-and-set on
+the newest record and merge; a lost race is tried again, five times at most. Keys with a dot are not stations: a
+station's key has none.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from typing import Final
+
+from evenload.contracts import subjects
+from evenload.contracts.records import StationRecord
+from evenload.contracts.wire import Codec, ContractError, encode
+from evenload.runtime.bus import Bucket, Bus, BusError, Conflict, Entry
+
+COUNTER_KEY: Final = "gateway.transaction_ids"
+TAG_KEY: Final = "gateway.tag_key"
+BLOCK: Final = 1_000
+MAX_ID: Final = 2**31 - 1
+TRIES: Final = 5
+
+_codec = Codec(StationRecord, "StationRecord")
+RecordChange = Callable[[str, StationRecord | None, StationRecord | None], None]
+"""(key, record as it is now, record as it was known)."""
+
+
+class StationRecords:
+    """All stations' records, by key."""
+
+    def __init__(self, bus: Bus, on_change: RecordChange) -> None:
+        self._bus, self._on_change = bus, on_change
+        self.by_key: dict[str, StationRecord] = {}
+
+    async def load(self) -> None:
+        """Read all records once, so that no station is refused because we have just started."""
+        bucket = await self._bus.bucket(subjects.STATIONS)
+        for key in await bucket.keys():
+            entry = await bucket.get(key) if "." not in key else None
+            if entry is not None:
+                self._take(key, entry.value)
+
+    async def watch(self) -> None:
+        """Follow all changes for ever."""
+        bucket = await self._bus.bucket(subjects.STATIONS)
+        async with bucket.watch() as changes:
+            async for change in changes:
+                if "." not in change.key:
+                    self._take(change.key, change.value)
+
+    def _take(self, key: str, value: bytes | None) -> None:
+        try:
+            record = None if value is None else _codec.decode(value, f"bucket stations, key {key}")
+        except ContractError:
+            return
+        before = self.by_key.get(key)
+        if record is None:
+            self.by_key.pop(key, None)
+        else:
+            self.by_key[key] = record
+        self._on_change(key, record, before)
+
+    async def change(self, key: str, step: Callable[[StationRecord], StationRecord], fresh: StationRecord) -> None:
+        """Write `step(record)` where it differs, on `fresh` where there is none yet. Raises `BusError`."""
+        bucket = await self._bus.bucket(subjects.STATIONS)
+        for _ in range(TRIES):
+            entry = await bucket.get(key)
+            record = fresh if entry is None else _codec.decode(entry.value, f"bucket stations, key {key}")
+            changed = step(record)
+            if changed == record or await _written(bucket, key, entry, encode(changed)):
+                self.by_key[key] = changed
+                return
+        raise Conflict(f"bucket stations, key {key}", f"written by others {TRIES} times in a row")
+
+
+async def _written(bucket: Bucket, key: str, entry: Entry | None, value: bytes) -> bool:
+    """Write by compare-and-set; False when somebody else was first."""
+    try:
+        if entry is None:
+            await bucket.create(key, value)
+        else:
+            await bucket.update(key, value, entry.revision)
+    except Conflict:
+        return False
+    return True
+
+
+class TransactionIds:
+    """Ids for 1.6 transactions: unique over gateways and restarts, from blocks of 1,000 (faults.md section 3)."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._next, self._end = 0, 0
+        self._fetching = asyncio.Lock()
+
+    async def ready(self) -> int:
+        """Return the id that the next transaction will get; fetch a block when none is left. Raises `BusError`."""
+        async with self._fetching:
+            if self._next >= self._end:
+                self._next = await self._fetch()
+                self._end = self._next + BLOCK
+        return self._next
+
+    def take(self, transaction: int) -> None:
+        """Use an id up."""
+        self._next = max(self._next, transaction + 1)
+
+    async def _fetch(self) -> int:
+        bucket = await self._bus.bucket(subjects.STATIONS)
+        for _ in range(TRIES):
+            entry = await bucket.get(COUNTER_KEY)
+            first = int(entry.value) if entry is not None else 1
+            if not await _written(bucket, COUNTER_KEY, entry, str(first + BLOCK).encode()):
+                continue
+            assert first + BLOCK <= MAX_ID, "2^31 transaction ids are used up"
+            return first
+        raise BusError("a block of transaction ids", f"the counter was taken {TRIES} times in a row")
+
+
+async def tag_key(bus: Bus) -> bytes:
+    """Return the key that hashes id tags, made once for the installation. Raises `BusError`."""
+    bucket = await bus.bucket(subjects.STATIONS)
+    for _ in range(TRIES):
+        entry = await bucket.get(TAG_KEY)
+        if entry is not None:
+            return bytes.fromhex(entry.value.decode())
+        await _written(bucket, TAG_KEY, None, secrets.token_hex(32).encode())
+    raise BusError("the key of id tags", f"could not be read in {TRIES} tries")

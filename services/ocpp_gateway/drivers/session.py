@@ -1,0 +1,353 @@
+"""One station in this process: its state, and a plain loop that performs what the core returned.
+
+The session lasts as long as the station is configured; connections come and go. Calls to the station go out from the
+newest state (`pump`): whatever happened, the core is asked what is due, at most one call is under way. Nothing here
+waits for the station.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+from typing import Any, Final, Protocol
+
+import msgspec
+from msgspec.structs import replace
+
+from evenload.contracts import subjects
+from evenload.contracts.commands import StationCall, StationCallReply
+from evenload.contracts.events import Alert, Applied, Clamped, Refused, Setpoint, Unreachable
+from evenload.contracts.records import StationRecord
+from evenload.contracts.wire import ContractError, decode_as, encode
+from evenload.runtime.bus import BusDown, BusError, Subscription
+from services.ocpp_gateway import learning, leases
+from services.ocpp_gateway.calls16 import Answer
+from services.ocpp_gateway.config import PUBLISH_PERIOD_S, STORE_TIMEOUT_S, StationPlan
+from services.ocpp_gateway.dialect import Dialect
+from services.ocpp_gateway.drivers.keeper import Keeper
+from services.ocpp_gateway.drivers.world import World
+from services.ocpp_gateway.outcomes import result_of
+from services.ocpp_gateway.states import load_state
+from services.ocpp_gateway.station import (
+    LOST_S,
+    Changed,
+    Flight,
+    Hangup,
+    Keep,
+    Link,
+    Measure,
+    Moment,
+    Outlet,
+    Output,
+    Remember,
+    Tell,
+    Warn,
+    new_station,
+    outlet_at,
+    with_outlet,
+    with_plan,
+)
+
+DUPLICATE_FORGET_S: Final = 600.0
+
+
+class Carrier(Protocol):
+    """The connection as the session sees it."""
+
+    token: str
+    dialect: Dialect
+
+    def send_call(self, flight: Flight) -> None:
+        """Put a call on the socket."""
+
+    def check_alive(self, now_s: float) -> None:
+        """Ask a quiet station, end a dead one."""
+
+    def hang_up(self, code: int, why: str) -> None:
+        """End the connection soon."""
+
+
+class Session:
+    """One station."""
+
+    def __init__(self, key: str, plan: StationPlan, record: StationRecord | None, world: World) -> None:
+        self.key, self.world = key, world
+        station = new_station(plan)
+        self.station = learning.restored(station, record.learned) if record is not None else station
+        self.carrier: Carrier | None = None
+        self._operator: asyncio.Future[StationCallReply] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.keeper = Keeper(lambda: self.station, world, self.spawn)
+        self._calls: Subscription | None = None
+        self._duplicate_s: float | None = None
+        self._published_s = world.clock.monotonic()
+        self._arm(PUBLISH_PERIOD_S)
+
+    # --- facts come in ---
+
+    def replan(self, plan: StationPlan) -> None:
+        """Take a new site file."""
+        if plan != self.station.plan:
+            self.station = with_plan(self.station, plan)
+            self.pump()
+
+    def take_setpoint(self, setpoint: Setpoint) -> None:
+        """Take a setpoint for one of the station's loads; without a connection it is answered as unreachable."""
+        outlet = next((found for found in self.station.outlets if found.plan.load == setpoint.load), None)
+        if outlet is None:
+            return
+        taken = leases.take(outlet, setpoint, self.world.clock.monotonic())
+        if taken is None:
+            self.world.metrics.dropped.labels("epoch").inc()
+            return
+        if self.station.link is None:
+            outcome = Unreachable(setpoint=setpoint, why=f"station {self.station.plan.station} is not connected")
+            taken, outputs = result_of(taken, setpoint, outcome)
+            self.station = with_outlet(self.station, taken)
+            self.perform(outputs)
+            return
+        self.station = with_outlet(self.station, taken)
+        self.pump()
+
+    def attach(self, carrier: Carrier) -> None:
+        """Begin a connection: what was written before may be gone, it is written again."""
+        outlets = tuple(replace(outlet, working=_unsure(outlet), told=None) for outlet in self.station.outlets)
+        link = Link(token=carrier.token, connected_s=self.world.clock.monotonic())
+        self.station = replace(self.station, link=link, outlets=outlets)
+        self.carrier = carrier
+        self.spawn(self._serve_calls(carrier))
+        if not self.keeper.is_held():
+            self.keeper.claim_soon()
+        self.pump()
+
+    def detach(self, carrier: Carrier) -> None:
+        """End a connection; another one that has taken its place stays (faults.md D9)."""
+        if self.carrier is not carrier:
+            return
+        self.carrier = None
+        calls, self._calls = self._calls, None
+        if calls is not None:
+            self.spawn(calls.stop())
+        self.station = replace(self.station, link=None)
+        self._answer_operator(StationCallReply(ok=False, error="the station disconnected"))
+        self.publish_all()
+
+    def answered(self, flight: Flight, answer: Answer) -> None:
+        """Take the answer to a call of ours, or that none came in time."""
+        carrier = self.carrier
+        if carrier is None:
+            return
+        if flight.kind == "operator":
+            self._answer_operator(_reply(answer))
+        outcome = answer.kind if answer.kind != "error" else "refused"
+        self.world.metrics.sent.labels(flight.action if flight.kind != "operator" else "operator", outcome).inc()
+        now_s = self.world.clock.monotonic()
+        self.station, outputs = carrier.dialect.on_answer(self.station, flight, answer, now_s)
+        self.perform(outputs)
+        self.pump()
+
+    async def _serve_calls(self, carrier: Carrier) -> None:
+        """Answer operators' calls while this connection lives."""
+        calls = await self.world.bus.serve(subjects.station_call(self.station.plan.station), self._respond)
+        if self.carrier is carrier:
+            self._calls = calls
+        else:
+            await calls.stop()
+
+    async def _respond(self, subject: str, data: bytes) -> bytes:
+        try:
+            call = decode_as(StationCall, data, subject)
+        except ContractError as fault:
+            return encode(StationCallReply(ok=False, error=str(fault)))
+        return encode(await self.operator_call(call))
+
+    async def operator_call(self, call: StationCall) -> StationCallReply:
+        """Send one call for an operator and return the answer; one at a time."""
+        link = self.station.link
+        if link is None or self._operator is not None:
+            why = "the station is not connected" if link is None else "another call is waiting; try again"
+            return StationCallReply(ok=False, error=why)
+        self._operator = asyncio.get_running_loop().create_future()
+        self.station = replace(self.station, link=replace(link, asked=(call.action, call.payload)))
+        self.pump()
+        try:
+            return await asyncio.wait_for(asyncio.shield(self._operator), call.timeout_s)
+        except TimeoutError:
+            return StationCallReply(ok=False, error=f"no answer in {call.timeout_s:g} s")
+        finally:
+            self._operator = None
+
+    def _answer_operator(self, reply: StationCallReply) -> None:
+        if self._operator is not None and not self._operator.done():
+            self._operator.set_result(reply)
+
+    # --- what is due goes out ---
+
+    def moment(self, fresh_id: int = 0) -> Moment:
+        """Return now, as the core wants it."""
+        clock = self.world.clock
+        return Moment(now_s=clock.monotonic(), utc=clock.utc(), fresh_id=fresh_id, tag_key=self.world.tag_key)
+
+    def pump(self, moment: Moment | None = None) -> None:
+        """Send the call that is due, if any, and wake up again when the next one may be; `moment` None = now."""
+        carrier = self.carrier
+        if carrier is None:
+            return
+        moment = moment or self.moment()
+        self.station, flight = carrier.dialect.next_call(self.station, moment)
+        if flight is not None:
+            carrier.send_call(flight)
+        self._arm(min(carrier.dialect.wake_in_s(self.station, moment.now_s), PUBLISH_PERIOD_S))
+
+    def _arm(self, in_s: float) -> None:
+        """Wake up in `in_s` seconds at the latest; waking up too early does no harm."""
+        loop = asyncio.get_running_loop()
+        if self._timer is not None:
+            if self._timer.when() <= loop.time() + in_s:
+                return
+            self._timer.cancel()
+        self._timer = loop.call_later(in_s, self._wake)
+
+    def _wake(self) -> None:
+        self._timer = None
+        self._arm(PUBLISH_PERIOD_S)
+        now_s = self.world.clock.monotonic()
+        if now_s - self._published_s >= PUBLISH_PERIOD_S - 0.1:
+            self.publish_all()
+            if self.carrier is not None and self.station.plan.overrides.get("ping", True):
+                self.carrier.check_alive(now_s)
+        self.pump()
+
+    def perform(self, outputs: Iterable[Output], moment: Moment | None = None) -> None:
+        """Do what the core returned; `moment` None = now."""
+        for output in outputs:
+            match output:
+                case Changed():
+                    outlet = outlet_at(self.station, output.connector)
+                    if outlet is not None:
+                        self.publish(outlet, moment or self.moment())
+                case Tell():
+                    self._tell(output.event)
+                case Warn():
+                    self._warn(output)
+                case Keep():
+                    self.spawn(self._store(output))
+                case Remember():
+                    self.keeper.remember_soon()
+                case Measure():
+                    self.world.metrics.to_station.labels(output.direction).observe(output.took_s)
+                case Hangup():
+                    self._hang_up(output.why)
+
+    def publish(self, outlet: Outlet, moment: Moment) -> None:
+        """Publish one load's state; while the bus is down nothing is kept, the period repeats it."""
+        state = load_state(self.station, outlet, moment.now_s, moment.utc)
+        try:
+            self.world.bus.publish(subjects.load_state(state.site, state.load), state)
+        except BusDown:
+            self.world.metrics.dropped.labels("bus_down").inc()
+
+    def publish_all(self) -> None:
+        """Publish all loads' states, and show them in the metrics; silent while another gateway holds the station."""
+        moment = self.moment()
+        self._published_s = moment.now_s
+        self._end_duplicate()
+        if self.carrier is None and self.keeper.holder() not in ("", self.world.bus.boot):
+            return
+        for outlet in self.station.outlets:
+            self.publish(outlet, moment)
+            self.world.metrics.state(load_state(self.station, outlet, moment.now_s, moment.utc))
+
+    def _tell(self, event: Any) -> None:
+        if isinstance(event, Alert):
+            subject = subjects.alert(event.site, event.kind, event.about)
+        else:
+            assert isinstance(event, Applied | Clamped | Refused | Unreachable)
+            subject = subjects.result(event.setpoint.site, event.setpoint.load)
+        try:
+            self.world.bus.publish(subject, event)
+        except BusDown:
+            self.world.metrics.dropped.labels("bus_down").inc()
+
+    def warn_duplicate(self, what: str) -> None:
+        """Tell that somebody else connects under this station's id; cleared when nobody has for ten minutes."""
+        self._duplicate_s = self.world.clock.monotonic()
+        self._warn(_duplicate(self.station.plan.station, what, active=True))
+
+    def _end_duplicate(self) -> None:
+        if self._duplicate_s is not None and self._published_s - self._duplicate_s >= DUPLICATE_FORGET_S:
+            self._duplicate_s = None
+            self._warn(_duplicate(self.station.plan.station, "no second connection for ten minutes", active=False))
+
+    def _warn(self, warning: Warn) -> None:
+        plan = self.station.plan
+        alert = Alert(
+            site=plan.site,
+            kind=warning.kind,
+            about=warning.about,
+            active=warning.active,
+            at=self.world.clock.utc(),
+            severity=warning.severity,
+            text=warning.text,
+            remedy=warning.remedy,
+            config_rev=plan.config_rev,
+        )
+        self._tell(alert)
+
+    def _hang_up(self, why: str) -> None:
+        self.world.complain(
+            f"hangup {self.key}", f"station {self.key!a}: {why}; its socket is closed, it will dial again"
+        )
+        if self.carrier is not None:
+            self.carrier.hang_up(1001, why)
+
+    # --- what outlives us ---
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def store(self, keep: Keep) -> None:
+        """Store a transaction event. Raises `BusError` when the stream did not acknowledge it in 5 s."""
+        subject = subjects.transaction(self.station.plan.site, self.station.plan.station)
+        await self.world.bus.store(subject, keep.event, keep.message_id, STORE_TIMEOUT_S)
+
+    async def _store(self, keep: Keep) -> None:
+        try:
+            await self.store(keep)
+        except BusError as fault:
+            self.world.complain(f"store {self.key}", f"station {self.key!a}: an event is lost: {fault}")
+
+    def close(self) -> None:
+        """End the session and its connection."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self.carrier is not None:
+            self.carrier.hang_up(1001, "going away")
+        for task in self._tasks:
+            task.cancel()
+
+
+def _duplicate(station: str, what: str, *, active: bool) -> Warn:
+    return Warn(
+        kind="station_duplicate",
+        about=station,
+        active=active,
+        severity="warning",
+        text=f"{station}: {what}",
+        remedy="give each station its own id and password; set a new password if you do not know who it is",
+    )
+
+
+def _unsure(outlet: Outlet) -> Any:
+    """Return what was written before as due again: the station may have lost it while it was away."""
+    return None if outlet.working is None else replace(outlet.working, sent_s=LOST_S)
+
+
+def _reply(answer: Answer) -> StationCallReply:
+    if answer.kind != "result":
+        return StationCallReply(ok=False, error=answer.why)
+    try:
+        return StationCallReply(ok=True, payload=msgspec.json.decode(answer.payload, type=dict[str, Any]))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return StationCallReply(ok=False, error="the answer is not an object")

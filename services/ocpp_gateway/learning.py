@@ -1,0 +1,108 @@
+"""What is kept of a station over restarts, as the flat texts and numbers of its record. Pure."""
+
+from typing import Any, Final
+
+import msgspec
+from msgspec.structs import replace
+
+from evenload.contracts.records import StationRecord
+from services.ocpp_gateway.station import Learned, Outlet, Rung, Station, Zero, with_least
+
+_ZEROS: Final[dict[str, Zero]] = {"pauses": "pauses", "ends": "ends", "rejected": "rejected"}
+OURS: Final = (
+    "units", "max_level", "max_periods", "kind", "running", "idle", "zero", "reset_at_s", "model", "measurands",
+    "interval_s", "lag_s", "step_a", "proven", "clock_s", "min_a",
+)  # fmt: skip
+Facts = dict[str, str | int | float | bool | None]
+
+
+def _rung_text(rung: Rung | None) -> str | None:
+    return None if rung is None else f"{rung.purpose}/{rung.unit}/{rung.level}"
+
+
+def _rung(value: object) -> Rung | None:
+    purpose, _, rest = str(value).partition("/")
+    unit, _, level = rest.partition("/")
+    try:
+        return msgspec.convert({"purpose": purpose, "unit": unit, "level": int(level)}, Rung)
+    except (ValueError, msgspec.ValidationError):
+        return None
+
+
+def facts_of(station: Station) -> Facts:
+    """Return what the record keeps: how to tell limits, and for each connector its open transaction."""
+    learned = station.learned
+    facts: Facts = {
+        "units": ",".join(learned.units) or None,
+        "max_level": learned.max_level,
+        "max_periods": learned.max_periods,
+        "kind": learned.kind,
+        "running": _rung_text(learned.running),
+        "idle": _rung_text(learned.idle),
+        "zero": learned.zero,
+        "reset_at_s": learned.reset_at_s or None,
+        "model": learned.model or None,
+        "measurands": learned.measurands or None,
+        "interval_s": learned.interval_s,
+        "lag_s": learned.lag_s,
+        "step_a": learned.step_a,
+        "proven": learned.proven or None,
+        "clock_s": round(station.clock.offset_s) or None,
+        "min_a": _least_a(station),
+    }
+    for outlet in station.outlets:
+        start = outlet.open_start
+        facts[f"start_{outlet.plan.connector}"] = None if start is None else f"{start[0]}:{start[1]}"
+    return {key: value for key, value in facts.items() if value is not None}
+
+
+def with_facts(record: StationRecord, facts: Facts, holder: str | None = None) -> StationRecord:
+    """Return the record with these facts and this holder (None = as it is); what others learned stays."""
+    kept = {key: value for key, value in record.learned.items() if key not in OURS and not key.startswith("start_")}
+    learned = {**kept, **facts}
+    return replace(record, learned=learned, holder=record.holder if holder is None else holder)
+
+
+def _least_a(station: Station) -> float | None:
+    """Return the least limit above 0 that it takes, A; None where it takes 0 or that is not known."""
+    return max((outlet.least_a for outlet in station.outlets), default=0.0) or None
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _open_start(value: object) -> tuple[str, int] | None:
+    key, _, number = str(value).partition(":")
+    return (key, int(number)) if key and number.isdigit() and len(number) < 16 else None
+
+
+def _restored(outlet: Outlet, facts: Facts) -> Outlet:
+    start = _open_start(facts.get(f"start_{outlet.plan.connector}", ""))
+    if start is None or outlet.open_start is not None:
+        return outlet
+    return replace(outlet, open_start=start, transaction=start[1])
+
+
+def restored(station: Station, facts: Facts) -> Station:
+    """Return a new station with what its record knows; a transaction that had no stop still runs."""
+    units: Any = tuple(unit for unit in str(facts.get("units") or "").split(",") if unit in ("A", "W"))
+    level, periods = facts.get("max_level"), facts.get("max_periods")
+    learned = Learned(
+        units=units,
+        max_level=level if isinstance(level, int) else None,
+        max_periods=periods if isinstance(periods, int) else None,
+        kind="relative" if facts.get("kind") == "relative" else "absolute",
+        running=_rung(facts.get("running")),
+        idle=_rung(facts.get("idle")),
+        zero=_ZEROS.get(str(facts.get("zero"))),
+        reset_at_s=_number(facts.get("reset_at_s")) or 0.0,
+        model=str(facts.get("model") or "")[:120],
+        measurands=str(facts.get("measurands") or "")[:500],
+        interval_s=_number(facts.get("interval_s")),
+        lag_s=_number(facts.get("lag_s")),
+        step_a=_number(facts.get("step_a")),
+        proven=facts.get("proven") is True,
+    )
+    outlets = tuple(_restored(outlet, facts) for outlet in station.outlets)
+    return with_least(replace(station, learned=learned, outlets=outlets))

@@ -1,0 +1,95 @@
+"""The shell of the gateway: starts what `gateway.py` needs, listens, and drains.
+
+Ready when the records are read, the site files are watched, setpoints are subscribed and the port is open.
+"""
+
+import contextlib
+from functools import partial
+from pathlib import Path
+
+from evenload.contracts import subjects
+from evenload.runtime.service import Context
+from evenload.runtime.settings import Settings
+from evenload.runtime.site_config import watch_sites
+from services.ocpp_gateway.drivers import tls
+from services.ocpp_gateway.drivers.gateway import Gateway
+from services.ocpp_gateway.drivers.records import StationRecords, TransactionIds, tag_key
+from services.ocpp_gateway.drivers.sockets import StationServer
+from services.ocpp_gateway.drivers.tls import TlsFiles
+from services.ocpp_gateway.drivers.world import World
+from services.ocpp_gateway.metrics import GatewayMetrics
+from services.ocpp_gateway.pacing import Pace
+
+
+class PortTaken(Exception):
+    """The OCPP port cannot be opened; the operator must act."""
+
+    def __init__(self, host: str, port: int, why: str) -> None:
+        self.host, self.port, self.why = host, port, why
+
+    def __str__(self) -> str:
+        return (
+            f"cannot listen for stations on {self.host}:{self.port}: {self.why}; "
+            "end what uses it, or set EVENLOAD_OCPP_PORT"
+        )
+
+
+async def run(ctx: Context) -> None:
+    """Start the gateway; return when stations can connect. Raises `BusError`, `PortTaken`."""
+    await start(ctx, Pace())
+
+
+async def start(ctx: Context, pace: Pace) -> tuple[Gateway, int]:
+    """Start the gateway with this pace for each station; return it and its port. Raises `BusError`, `PortTaken`."""
+    records = StationRecords(ctx.bus, lambda key, now, before: gateway.on_record(key, now, before))
+    world = World(
+        bus=ctx.bus,
+        clock=ctx.clock,
+        records=records,
+        ids=TransactionIds(ctx.bus),
+        metrics=GatewayMetrics(ctx.metrics.registry),
+        complain=ctx.complain,
+        tag_key=await tag_key(ctx.bus),
+        pace=pace,
+    )
+    files = tls_files(ctx.settings)
+    by_certificate = files is not None and files.client_ca is not None
+    gateway = Gateway(world, is_open=ctx.settings.ocpp_open, by_certificate=by_certificate)
+    await records.load()
+    ctx.spawn("stations", records.watch)
+    ctx.spawn("sites", lambda: watch_sites(ctx, gateway.on_site))
+    await ctx.bus.subscribe(subjects.setpoint(), gateway.on_setpoint)
+    return gateway, await _listen(ctx, gateway, files)
+
+
+def tls_files(settings: Settings) -> TlsFiles | None:
+    """Return the certificate files that the settings name; None = plain WebSockets. Raises `TlsFault`."""
+    if not settings.ocpp_tls_cert:
+        return None
+    key = settings.ocpp_tls_key or settings.ocpp_tls_cert
+    authority = Path(settings.ocpp_tls_ca) if settings.ocpp_tls_ca else None
+    return TlsFiles(Path(settings.ocpp_tls_cert), Path(key), authority)
+
+
+async def _listen(ctx: Context, gateway: Gateway, files: TlsFiles | None) -> int:
+    context = None if files is None else tls.make_context(files)
+    host, port = ctx.settings.ocpp_host, ctx.settings.ocpp_port
+    server = StationServer()
+    try:
+        await server.listen(host, port, gateway.admit, gateway.serve, context=context)
+    except OSError as fault:
+        raise PortTaken(host, port, fault.strerror or str(fault)) from fault
+    scheme = "ws" if context is None else "wss"
+    ctx.log.info("stations connect to %s://%s:%d/<station id>", scheme, host, server.port)
+    if files is not None and context is not None:
+        ctx.spawn("certificates", partial(tls.watch, context, files, ctx.log.warning))
+
+    async def drain() -> None:
+        await ctx.stopping.wait()
+        await gateway.release()
+        gateway.close()
+        with contextlib.suppress(TimeoutError):
+            await server.close(1001, "restarting")
+
+    ctx.spawn("stations' server", drain, drains=True)
+    return server.port

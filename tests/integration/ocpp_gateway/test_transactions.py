@@ -1,0 +1,129 @@
+"""Nothing lost, nothing doubled: repeats, restarts, a bus that is down; over the memory bus and over real NATS."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import json
+from ocpp.v16 import call
+
+from evenload.contracts import subjects
+from evenload.runtime.clock import SystemClock
+from evenload.runtime.memory_bus import MemoryBus
+from evenload.runtime.nats_bus import connect_nats
+from evenload.runtime.server import EmbeddedServer
+from evenload.runtime.settings import Settings
+from services.ocpp_gateway.drivers.records import BLOCK
+from tests.integration.ocpp_gateway.world import World, foreign, prepare, start_gateway
+
+STAMP = datetime.now(UTC).isoformat()
+
+
+def stored(world: World) -> list[dict[str, Any]]:
+    """Return the events that the transactions stream holds."""
+    stream = world.network.streams["transactions"]
+    return [json.decode(data) for _, data in stream.kept]
+
+
+async def test_a_repeated_start_gets_the_same_id_and_is_stored_once(world: World) -> None:
+    async with foreign(world) as station:
+        await station.boot()
+        first = await station.start_charging(STAMP)
+    async with foreign(world) as station:
+        assert await station.start_charging(STAMP) == first
+        await station.call(call.StopTransaction(meter_stop=2, timestamp=STAMP, transaction_id=first))
+        await station.call(call.StopTransaction(meter_stop=2, timestamp=STAMP, transaction_id=first))
+        assert await station.start_charging(STAMP) != first
+    kinds = [event["type"] for event in stored(world)]
+    assert kinds.count("TransactionStarted") == 2
+
+
+async def test_a_restarted_gateway_knows_the_open_start_and_never_reuses_an_id(world: World) -> None:
+    async with foreign(world) as station:
+        await station.boot()
+        first = await station.start_charging(STAMP)
+    await world.ctx.drain()
+    bus = MemoryBus("second", world.network, SystemClock())
+    world.ctx, world.gateway, world.port = await start_gateway(bus)
+    async with foreign(world) as station:
+        assert await station.start_charging(STAMP) == first
+        assert await station.start_charging(datetime.now(UTC).isoformat()) > first
+        assert world.gateway.sessions["cp001"].station.outlets[0].transaction is not None
+    assert first < BLOCK
+
+
+async def test_without_the_stream_there_is_no_answer_and_the_repeat_gets_one(world: World) -> None:
+    async with foreign(world) as station:
+        await station.boot()
+        await station.profile("TxDefaultProfile")
+        station._response_timeout = 0.2
+        world.network.down()
+        with pytest.raises(asyncio.TimeoutError):
+            await station.start_charging(STAMP)
+        world.network.restore()
+        assert await station.start_charging(STAMP) > 0
+    assert [event["type"] for event in stored(world)] == ["TransactionStarted"]
+
+
+async def test_a_queue_from_an_outage_is_stored_as_late_and_controls_nothing(world: World) -> None:
+    async with foreign(world) as station:
+        await station.boot()
+        old = "2026-01-01T00:00:00Z"
+        late = await station.start_charging(old)
+        assert world.gateway.sessions["cp001"].station.outlets[0].transaction is None
+        await station.call(call.StopTransaction(meter_stop=2, timestamp=old, transaction_id=late))
+        await station.call(call.StopTransaction(meter_stop=2, timestamp=old, transaction_id=-1))
+    events = stored(world)
+    assert [(event["type"], event["late"]) for event in events] == [
+        ("TransactionStarted", True),
+        ("TransactionEnded", True),
+        ("TransactionEnded", True),
+    ]
+    assert [event.get("known") for event in events] == [None, True, False]
+
+
+async def test_a_transaction_seen_only_in_meter_values_is_adopted(world: World) -> None:
+    async with foreign(world) as station:
+        await station.boot()
+        await station.status("Charging")
+        values = [{"timestamp": STAMP, "sampledValue": [{"value": "5", "measurand": "Current.Import"}]}]
+        await station.call(call.MeterValues(connector_id=1, transaction_id=77, meter_value=values))
+        await world.state("wallbox", transaction="77")
+        world.set("wallbox", 9.0)
+        assert (await station.profile("TxProfile"))["transaction_id"] == 77
+    assert [event["why"] for event in stored(world)] == ["adopted"]
+
+
+@pytest.fixture
+async def nats_url(tmp_path: Path) -> AsyncIterator[str]:
+    server = EmbeddedServer(tmp_path / "nats")
+    await server.start()
+    yield server.url
+    await server.stop()
+
+
+async def test_the_whole_way_over_real_nats(nats_url: str) -> None:
+    settings, clock = Settings(nats_url=nats_url), SystemClock()
+    bus = await connect_nats(settings, "test", "test", clock, wait_s=5)
+    gateway_bus = await connect_nats(settings, "gateway", "gateway", clock, wait_s=5)
+    await prepare(bus)
+    ctx, gateway, port = await start_gateway(gateway_bus)
+    world = World(None, bus, gateway, ctx, port)  # type: ignore[arg-type]  # no memory network here
+    await bus.subscribe("evenload.site.>", world.on_message)
+    async with foreign(world) as station:
+        await station.boot()
+        transaction = await station.start_charging(STAMP)
+        world.set("wallbox", 12.0)
+        profile = await station.profile("TxProfile")
+        assert profile["transaction_id"] == transaction
+        await world.wait_for(lambda subject, message: message.get("type") == "Applied")
+        await world.state("wallbox", setpoint_a=12.0)
+        await station.call(call.StopTransaction(meter_stop=2, timestamp=STAMP, transaction_id=transaction))
+        subject = subjects.transaction("home", "CP001")
+        await world.wait_for(lambda found, message: found == subject and message["type"] == "TransactionEnded")
+    await ctx.drain()
+    await bus.close()
+    await gateway_bus.close()

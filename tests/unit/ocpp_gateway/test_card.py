@@ -1,0 +1,53 @@
+"""The capability card: what is learned of a station, kept in its record and restored."""
+
+import pytest
+
+from evenload.contracts.records import StationRecord
+from evenload.simulation.station_core import Station as Simulated
+from evenload.simulation.station_faults import FAULTS
+from services.ocpp_gateway import learning
+from services.ocpp_gateway.station import new_station
+from tests.unit.ocpp_gateway.drive import Drive
+
+
+def card(name: str | None, *amps: float) -> dict[str, object]:
+    """Return what is known of a station after it was driven through these setpoints, a minute and a half each."""
+    drive = Drive((FAULTS[name] if name else Simulated)(identity="CP001"))
+    for each in amps:
+        drive.run(90, each)
+    facts = learning.facts_of(drive.gateway)
+    record = learning.with_facts(StationRecord(station="CP001", site="home"), facts)
+    again = learning.restored(new_station(drive.gateway.plan), record.learned)
+    assert again.learned == drive.gateway.learned
+    return dict(facts)
+
+
+def test_an_ordinary_station() -> None:
+    found = card(None, 12.0, 8.3, 9.7, 6.5, 0.0)
+    assert found["model"] == "Evenload Simulated 1.0"
+    assert found["running"] == "tx/A/8"
+    assert (found["kind"], found["zero"], found["proven"], found["step_a"]) == ("absolute", "pauses", True, 0.1)
+    assert found["interval_s"] == 10.0
+    assert isinstance(found["lag_s"], float)
+    assert 0 < found["lag_s"] <= 12
+    assert str(found["measurands"]).startswith("Current.Import")
+    assert "clock_s" not in found
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value"),
+    [
+        ("watts_only_unsaid", "running", "tx/W/8"),
+        ("stack_level_zero_only", "running", "tx/A/0"),
+        ("only_default_profile", "running", "default/A/8"),
+        ("absolute_unanswered", "kind", "relative"),
+        ("clock_ahead", "clock_s", 3600),
+        ("coarse_steps", "step_a", 1.0),
+        ("zero_rejected", "min_a", 6.0),
+        ("zero_ends_session", "zero", "ends"),
+        ("slow_samples", "interval_s", 30.0),
+        ("one_period_only", "max_periods", 1),
+    ],
+)
+def test_oddities_are_on_the_card(name: str, key: str, value: object) -> None:
+    assert card(name, 12.4, 9.4, 14.4, 7.4, 16.0, 0.0)[key] == value

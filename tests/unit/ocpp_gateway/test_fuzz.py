@@ -1,0 +1,141 @@
+"""Whatever a station sends, the core returns or refuses: nothing else (faults.md I14)."""
+
+import json
+import random
+from typing import Any
+
+from msgspec import Raw
+
+from evenload.contracts.events import Alert, LoadState, TransactionEvent
+from evenload.contracts.wire import Codec, encode
+from services.ocpp_gateway import calls201, ocpp16, ocpp21, ocpp201
+from services.ocpp_gateway.calls16 import Answer
+from services.ocpp_gateway.frames import Call, PeerProtocolError, parse, write_result
+from services.ocpp_gateway.states import load_state
+from services.ocpp_gateway.station import Keep, Station, Tell
+from services.ocpp_gateway.transactions16 import note_start
+from tests.unit.ocpp_gateway.builders import UTC0, at, charging, due, stamp, station
+
+_states = Codec(LoadState, "LoadState")
+_events = Codec(TransactionEvent | Alert, "event")
+
+ODD: list[Any] = [
+    None, True, 0, -1, 1, 2**53 + 1, 2**52, 1e308, -0.0, "", " ", "1", "-1", "NaN", "1e999", "\x00", "\ud800",
+    "é" * 300, [], {}, [[]], stamp(0), "9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00",
+    "Charging", "Available", "L1", "kW", "Current.Import", "Energy.Active.Import.Register", "A", "Wh", "x.L1",
+]  # fmt: skip
+KEYS = [
+    "connectorId", "transactionId", "idTag", "meterStart", "meterStop", "timestamp", "status", "errorCode", "reason",
+    "value", "measurand", "phase", "unit", "context", "format", "chargePointModel", "vendorId",
+]  # fmt: skip
+
+
+def payload(chance: random.Random) -> Any:
+    """Return a payload of the right names and odd values; sometimes something else altogether."""
+    if chance.random() < 0.05:
+        return chance.choice(ODD)
+    told = {key: chance.choice(ODD) for key in chance.sample(KEYS, chance.randint(0, 8))}
+    if chance.random() < 0.7:
+        told["connectorId"] = 1
+    if chance.random() < 0.5:
+        sample = {key: chance.choice(ODD) for key in ("value", "measurand", "phase", "unit", "context")}
+        group = {"timestamp": chance.choice(ODD), "sampledValue": chance.choice([[sample], sample, [sample, sample]])}
+        told["meterValue"] = chance.choice([[group], group, [group, group]])
+    return told
+
+
+def step(found: Station, call: Call, now_s: float) -> Station:
+    """Return the station after one call, with all that the shell would encode encoded."""
+    if call.action == "StartTransaction":
+        found, _ = note_start(found, call.payload, at(now_s, int(now_s)))
+    handled = ocpp16.on_call(found, call.action, call.payload, at(now_s, int(now_s)))
+    write_result(call.message_id, handled.payload)
+    for output in handled.outputs:
+        if isinstance(output, Keep | Tell):
+            _events.decode(encode(output.event))
+    for outlet in handled.station.outlets:
+        _states.decode(encode(load_state(handled.station, outlet, now_s, UTC0)))
+    due(handled.station, at(now_s).now_s)
+    return handled.station
+
+
+def test_odd_values_never_raise_anything_but_a_refusal() -> None:
+    chance, found = random.Random(20260601), charging(station())
+    for number in range(1, 6_001):
+        frame = json.dumps([2, str(number), chance.choice(list(ocpp16.ON_CALL)), payload(chance)]).encode()
+        try:
+            parsed = parse(frame)
+            assert isinstance(parsed, Call)
+            found = step(found, parsed, float(number))
+        except PeerProtocolError:
+            continue
+
+
+def payload_2x(chance: random.Random) -> Any:
+    """Return a payload of 2.x in which each value may be an odd one."""
+
+    def mostly(value: Any) -> Any:
+        return value if chance.random() < 0.93 else chance.choice(ODD)
+
+    unit = {"unit": mostly("A"), "multiplier": mostly(chance.choice([0, 3, -3, 400]))}
+    sample = {key: chance.choice(ODD) for key in ("value", "measurand", "phase", "context")}
+    sample = {key: value for key, value in sample.items() if key == "value" or value is None or isinstance(value, str)}
+    states = ["Charging", "SuspendedEV", "Idle", "EVConnected"]
+    info = {
+        "transactionId": mostly(chance.choice(["a", "b"])),
+        "chargingState": mostly(chance.choice(states)),
+        "stoppedReason": mostly("Local"),
+    }
+    told = {
+        "eventType": mostly(chance.choice(["Started", "Updated", "Ended"])),
+        "timestamp": mostly(stamp(0)),
+        "triggerReason": mostly(chance.choice(["MeterValuePeriodic", "CablePluggedIn"])),
+        "seqNo": mostly(chance.randint(0, 5)),
+        "transactionInfo": mostly(info),
+        "evse": mostly({"id": mostly(1)}),
+        "idToken": mostly({"idToken": mostly("T")}),
+        "evseId": mostly(1),
+        "connectorStatus": mostly(chance.choice(["Occupied", "Available", "Faulted"])),
+        "meterValue": mostly([{"timestamp": mostly(stamp(0)), "sampledValue": [sample | {"unitOfMeasure": unit}]}]),
+    }
+    return {key: value for key, value in told.items() if chance.random() < 0.9}
+
+
+def test_odd_values_of_2x_never_raise_anything_but_a_refusal() -> None:
+    chance, found = random.Random(20260602), station()
+    taken = 0
+    for number in range(1, 6_001):
+        raw = Raw(json.dumps(payload_2x(chance)).encode())
+        action = chance.choice(["TransactionEvent", *ocpp21.ON_CALL])
+        ocpp201.is_stored_first(action, raw)
+        try:
+            handled = ocpp21.on_call(found, action, raw, at(float(number)))
+        except PeerProtocolError:
+            continue
+        found, taken = handled.station, taken + 1
+        write_result("1", handled.payload)
+        for output in handled.outputs:
+            if isinstance(output, Keep | Tell):
+                _events.decode(encode(output.event))
+        for outlet in found.outlets:
+            _states.decode(encode(load_state(found, outlet, float(number), UTC0)))
+        found, flight = calls201.next_call(found, at(float(number)))
+        if flight is not None:
+            answer = Answer(chance.choice(["result", "timeout", "error"]), raw, "why")
+            found, _ = calls201.on_answer(found, flight, answer, float(number))
+    assert taken > 3_000
+
+
+def test_mangled_bytes_never_raise_anything_but_a_refusal() -> None:
+    chance = random.Random(7)
+    whole = json.dumps([2, "1", "MeterValues", {"connectorId": 1, "meterValue": [{"sampledValue": [{"value": "1"}]}]}])
+    for _ in range(6_000):
+        data = bytearray(whole.encode())
+        for _ in range(chance.randint(1, 4)):
+            data[chance.randrange(len(data))] = chance.randrange(256)
+        try:
+            parsed = parse(bytes(data[: chance.randint(1, len(data))]))
+            if isinstance(parsed, Call):
+                step(charging(station()), parsed, 1.0)
+        except PeerProtocolError:
+            continue
