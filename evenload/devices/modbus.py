@@ -1,0 +1,130 @@
+"""One Modbus TCP connection to each address, shared by all that read there: many devices bear one master only.
+
+One question at a time, with a pause between where the device needs it. A failed question closes the connection; the
+next one opens it again.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from msgspec import Struct
+from pymodbus.client import AsyncModbusTcpClient
+from pymodbus.exceptions import ModbusException
+from pymodbus.pdu import ModbusPDU
+
+from evenload.devices.errors import DeviceError
+from evenload.devices.registers import Kind
+
+_LOOK = "check its power, network and address, that Modbus TCP is switched on, and that nothing else holds it"
+_EXCEPTIONS = {1: "illegal function", 2: "illegal data address", 3: "illegal data value", 4: "device failure",
+               6: "device busy", 10: "no path to the unit", 11: "the unit does not answer"}  # fmt: skip
+
+
+class ModbusAddress(Struct, frozen=True, kw_only=True):
+    """Where a device is, and how it wants to be asked; equal addresses share one connection."""
+
+    host: str
+    port: int = 502
+
+    def __str__(self) -> str:
+        return f"modbus://{self.host}:{self.port}"
+
+
+class Manners(Struct, frozen=True, kw_only=True):
+    """Time limit of an answer; pauses after connecting and after each answer, s."""
+
+    timeout_s: float = 2.0
+    connect_pause_s: float = 0.0
+    pause_s: float = 0.0
+
+
+class ModbusLink:
+    """A connection that is opened when it is needed."""
+
+    def __init__(self, address: ModbusAddress) -> None:
+        self.address = address
+        self._client: AsyncModbusTcpClient | None = None
+        self._turn = asyncio.Lock()
+
+    async def read(self, unit: int, kind: Kind, registers: range, manners: Manners) -> list[int]:
+        """Return the words of `registers` of one unit; raise `DeviceError`."""
+        where = f"{self.address} unit {unit} {kind} {registers.start}"
+        async with self._turn:
+            try:
+                answer = await self._ask(unit, kind, registers, manners)
+            except (ModbusException, OSError, TimeoutError) as fault:
+                self.close()
+                why = str(fault) or f"no answer within {manners.timeout_s:g} s"
+                raise DeviceError("silent", where, why, _LOOK) from fault
+            except asyncio.CancelledError:
+                self.close()  # its answer would be taken for the next question's
+                raise
+            if manners.pause_s:
+                await asyncio.sleep(manners.pause_s)
+        if answer.isError():
+            why = _EXCEPTIONS.get(answer.exception_code, f"exception {answer.exception_code}")
+            raise DeviceError("refused", where, why, "is this the right model and unit id")
+        if len(answer.registers) != len(registers):
+            raise DeviceError("garbage", where, f"{len(answer.registers)} registers for {len(registers)}", _LOOK)
+        return list(answer.registers)
+
+    async def _ask(self, unit: int, kind: Kind, registers: range, manners: Manners) -> ModbusPDU:
+        client = await self._connected(manners)
+        ask: Callable[..., Awaitable[ModbusPDU]] = (
+            client.read_holding_registers if kind == "holding" else client.read_input_registers
+        )
+        async with asyncio.timeout(manners.timeout_s):
+            return await ask(registers.start, count=len(registers), device_id=unit)
+
+    async def _connected(self, manners: Manners) -> AsyncModbusTcpClient:
+        if self._client is not None and self._client.connected:
+            return self._client
+        self.close()
+        client = AsyncModbusTcpClient(
+            self.address.host, port=self.address.port, timeout=manners.timeout_s, retries=0, reconnect_delay=0
+        )
+        self._client = client
+        if not await client.connect():
+            raise ModbusException(f"no connection within {manners.timeout_s:g} s")
+        if manners.connect_pause_s:
+            await asyncio.sleep(manners.connect_pause_s)
+        return client
+
+    def close(self) -> None:
+        """Close; the next question opens it again."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+
+class ModbusLinks:
+    """The addresses in use."""
+
+    def __init__(self) -> None:
+        # What goes wrong is told by `DeviceError`, once; the library would add its traffic to the log each time.
+        logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
+        self._links: dict[ModbusAddress, ModbusLink] = {}
+        self._users: dict[ModbusAddress, int] = {}
+
+    @asynccontextmanager
+    async def connection(self, address: ModbusAddress) -> AsyncIterator[ModbusLink]:
+        """Yield the shared connection; the last user's leaving closes it."""
+        link = self._links.setdefault(address, ModbusLink(address))
+        self._users[address] = self._users.get(address, 0) + 1
+        try:
+            yield link
+        finally:
+            self._users[address] -= 1
+            if self._users[address] == 0:
+                del self._users[address], self._links[address]
+                link.close()
+
+
+def modbus_address(host: str, default_port: int) -> ModbusAddress:
+    """Return the address in a site file's `host:`, with `:port` where it is another than the default."""
+    name, colon, port = host.rpartition(":")
+    if colon and port.isdigit() and not (name.startswith("[") and not name.endswith("]")):
+        return ModbusAddress(host=name.strip("[]"), port=int(port))
+    return ModbusAddress(host=host.strip("[]"), port=default_port)

@@ -1,0 +1,1 @@
+"""Data tables of inverters that speak Modbus: one file a make."""

@@ -1,0 +1,116 @@
+"""What is remembered of one meter between samples: order, period, freezing, alerts told. Pure data and rules.
+
+Period: the median of the last intervals, so that an outage is no period; never above what its role allows.
+Frozen: energy flows but the energy counters stand still, or, without counters, the whole sample repeats, for
+`FROZEN_AFTER_S`. Zeros (a sun at night, an idle battery) are not frozen.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from statistics import median
+
+from msgspec import Struct, structs
+
+from services.meter_ingest.config import MeterPlan
+from services.meter_ingest.counters import Counter
+from services.meter_ingest.raw import RawSample
+
+MAX_INTERVALS = 9
+MAX_PERIOD_S = 20.0
+"""A period above it must be declared `slow: true` (faults.md section 2)."""
+MAX_SLOW_PERIOD_S = 3_600.0
+FROZEN_AFTER_S = 600.0
+FLOWING_W = 100.0
+"""Moves a counter of 1 Wh within 36 s."""
+MAX_OLD_IN_A_ROW = 3
+"""After so many older stamps in a row the source's clock or counter has stepped back, and is followed."""
+
+
+class MeterMemory(Struct, frozen=True, kw_only=True):
+    """Remembered of one meter; times are monotonic seconds."""
+
+    heard_s: float | None = None
+    """When the last reading was made; None = never."""
+    started_s: float | None = None
+    """When this memory began to wait for readings."""
+    intervals_s: tuple[float, ...] = ()
+    seq: int | None = None
+    taken_at: datetime | None = None
+    old_in_a_row: int = 0
+    moved_s: float | None = None
+    """When the counters or the sample last changed."""
+    mark: RawSample | tuple[object, ...] | None = None
+    imported: Counter = Counter()
+    exported: Counter = Counter()
+    told: Mapping[str, bool] = {}
+    """Alert kind → last told state; a kind not in it may have been raised by an earlier run."""
+
+
+def period_s(plan: MeterPlan, memory: MeterMemory) -> float:
+    """Return the meter's usual time between readings, s, in tenths; what was asked of it until it is known."""
+    usual_s = median(memory.intervals_s) if len(memory.intervals_s) >= 3 else plan.period_s
+    highest_s = MAX_SLOW_PERIOD_S if plan.slow else MAX_PERIOD_S
+    return round(min(max(usual_s, 0.1), max(highest_s, plan.period_s)), 1)
+
+
+def silent_after_s(plan: MeterPlan, memory: MeterMemory) -> float:
+    """Return the age from which the meter counts as silent."""
+    return max(2.5 * period_s(plan, memory), 5.0)
+
+
+def begun(memory: MeterMemory, now_s: float) -> MeterMemory:
+    """Return the memory with the time from which a first reading is awaited."""
+    return memory if memory.started_s is not None else structs.replace(memory, started_s=now_s)
+
+
+def is_older(memory: MeterMemory, raw: RawSample) -> bool:
+    """Tell whether the source itself says that the sample is older than, or the same as, one we had."""
+    if memory.old_in_a_row >= MAX_OLD_IN_A_ROW:
+        return False
+    if raw.seq is not None and memory.seq is not None:
+        return raw.seq <= memory.seq
+    if raw.taken_at is not None and memory.taken_at is not None:
+        return raw.taken_at < memory.taken_at
+    return False
+
+
+def after_older(memory: MeterMemory) -> MeterMemory:
+    """Return the memory after a sample that was dropped as older."""
+    return structs.replace(memory, old_in_a_row=memory.old_in_a_row + 1)
+
+
+def after_sample(memory: MeterMemory, raw: RawSample, now_s: float) -> MeterMemory:
+    """Return the memory after a sample that became a reading."""
+    interval = () if memory.heard_s is None else (now_s - memory.heard_s,)
+    mark = _mark(raw)
+    moved = memory.moved_s is None or mark != memory.mark
+    return structs.replace(
+        memory,
+        heard_s=now_s,
+        intervals_s=(*memory.intervals_s, *interval)[-MAX_INTERVALS:],
+        seq=raw.seq,
+        taken_at=raw.taken_at,
+        old_in_a_row=0,
+        moved_s=now_s if moved else memory.moved_s,
+        mark=mark,
+    )
+
+
+def is_frozen(memory: MeterMemory, raw: RawSample, power_w: float | None, now_s: float) -> bool:
+    """Tell whether the source repeats itself although energy flows; `power_w` is the total, None = not known."""
+    flows = power_w is not None and abs(power_w) >= FLOWING_W
+    if raw.traits.reports_changes or not flows or memory.moved_s is None:
+        return False
+    return now_s - memory.moved_s >= max(FROZEN_AFTER_S, 30 * (median(memory.intervals_s or (0.0,))))
+
+
+def stamp_skew(raw: RawSample, now: datetime) -> timedelta:
+    """Return how far the source's clock is from ours; zero when it has none."""
+    return timedelta() if raw.taken_at is None else raw.taken_at - now
+
+
+def _mark(raw: RawSample) -> RawSample | tuple[object, ...]:
+    counters = (*raw.imported, *raw.exported)
+    if any(counter is not None for counter in counters):
+        return counters
+    return structs.replace(raw, seq=None, taken_at=None)

@@ -1,0 +1,17 @@
+"""The alerts about a plug, how grave each is, and what to do."""
+
+from evenload.devices.alerting import AlertRule
+
+UNREACHABLE, STUCK_ON, STUCK_OFF, BY_HAND = "plug_unreachable", "plug_stuck_on", "plug_stuck_off", "plug_by_hand"
+RATING = "plug_rating"
+
+
+RULES: dict[str, AlertRule] = {
+    UNREACHABLE: AlertRule("warning", "check its power, network and address; it counts as on until it answers"),
+    STUCK_ON: AlertRule("critical", "its relay is welded or something else feeds the load: switch it off by hand"),
+    STUCK_OFF: AlertRule(
+        "info", "check the load's own switch, thermostat and fuse; nothing is kept free for it meanwhile"
+    ),
+    RATING: AlertRule("warning", "correct `power_w` in the site file: too little is kept free for it"),
+    BY_HAND: AlertRule("info", "set the load's mode (`evenload set LOAD mode …`) instead of its button"),
+}

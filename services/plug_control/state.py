@@ -1,0 +1,117 @@
+"""What is remembered of one plug, what can happen to it, and what comes out. Data only.
+
+Times are s of the monotonic clock unless they say otherwise.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Literal
+
+from msgspec import Struct
+
+from evenload.contracts.events import Alert, LoadState, Setpoint, SetpointResult
+from services.plug_control.observation import Observation
+from services.plug_control.raw import RawObservation
+
+QUICK_TRIES = 3
+"""So many commands without effect, and the plug counts as refusing."""
+Answer = Literal["applied", "refused", "unreachable"]
+
+
+class Now(Struct, frozen=True):
+    """s of the monotonic clock, and UTC."""
+
+    at_s: float
+    utc: datetime
+
+
+class Command(Struct, frozen=True):
+    """Switch the relay; after `revert_s` the device goes back by itself, None = it does not."""
+
+    on: bool
+    revert_s: float | None = None
+
+
+class Given(Struct, frozen=True):
+    """A setpoint came."""
+
+    setpoint: Setpoint
+
+
+class Looked(Struct, frozen=True):
+    """The device said how it is."""
+
+    raw: RawObservation
+
+
+class Switched(Struct, frozen=True):
+    """The device took the command."""
+
+
+class Failed(Struct, frozen=True):
+    """The device did not answer a look or a command."""
+
+    why: str
+
+
+class Passed(Struct, frozen=True):
+    """Nothing but time."""
+
+
+Fact = Given | Looked | Switched | Failed | Passed
+
+
+class PlugState(Struct, frozen=True, kw_only=True):
+    """Remembered of one plug."""
+
+    started_s: float
+    lease: Setpoint | None = None
+    """The newest setpoint; in force until `lease_until_s`."""
+    lease_until_s: float
+    epoch: int = 0
+    wanted: bool | None = None
+    """What the relay shall be; None = nobody has said yet and the start's grace runs: leave it as it is."""
+    in_flight: Command | None = None
+    tries: int = 0
+    """Commands sent for what is wanted since the relay last agreed."""
+    next_try_s: float = 0.0
+    commanded: bool | None = None
+    """What the device last took; None = nothing, or it did not stay."""
+    sent_s: float | None = None
+    """When it took it."""
+    reverts_at_s: float | None = None
+    """When the device leaves the commanded state by itself."""
+    look: Observation | None = None
+    look_s: float | None = None
+    looked_at: datetime | None = None
+    next_look_s: float = 0.0
+    agreed: bool = False
+    """The relay was as wanted at the last look."""
+    failures: int = 0
+    failing_since_s: float | None = None
+    trouble: str = ""
+    drawing_since_s: float | None = None
+    """Since when it draws although off is wanted."""
+    idle_since_s: float | None = None
+    """Since when on is wanted and it has not drawn yet."""
+    drawn_w: tuple[float, ...] = ()
+    """Its last readings while it drew, W."""
+    by_hand: bool = False
+    answered: Answer | None = None
+    """What was answered for the lease's value."""
+    applied_a: float | None = None
+    applied_seq: int = 0
+    told: Mapping[str, bool] = {}
+    """Alert kind → last told state."""
+    published: LoadState | None = None
+    published_s: float | None = None
+
+
+class Output(Struct, frozen=True, kw_only=True):
+    """What the shell does next; `next_look_s` is when it looks again if nothing else comes."""
+
+    command: Command | None = None
+    load_state: LoadState | None = None
+    results: tuple[SetpointResult, ...] = ()
+    alerts: tuple[Alert, ...] = ()
+    next_look_s: float = 0.0

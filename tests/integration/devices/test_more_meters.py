@@ -1,0 +1,162 @@
+"""What is particular to one make: roles of one API, tokens, telegrams, cables, firmware variants."""
+
+import asyncio
+import os
+import tty
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evenload.contracts.phases import PerPhase
+from evenload.simulation.devices import DsmrPort, Enphase, Fronius, MeterWorld, ShellyOnePhase, TasmotaMeter
+from evenload.simulation.devices.dsmr import OLD_METER, SECOND_METER
+from services.meter_ingest.service import run
+from tests.integration.devices.conftest import World, meter_site, running
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[World]:
+    async with running(run) as world:
+        yield world
+
+
+def house() -> MeterWorld:
+    found = MeterWorld()
+    found.set({"l1_w": 2300, "l2_w": -1150, "l3_w": 460})
+    return found
+
+
+def roles_site(device: Any) -> str:
+    return (
+        "site: home\ngrid: {breaker_a: 25}\nbattery: {soc_min_pct: 10}\nmeters:\n"
+        + "\n".join(
+            f"  {role}: {{role: {role}, driver: fronius, host: '{device.address}'}}"
+            for role in ("grid", "solar", "battery", "household")
+        )
+        + "\n"
+    )
+
+
+async def test_a_fronius_tells_four_roles(emulators: Any, service: World) -> None:
+    device = await emulators(Fronius(house()))
+    await service.apply(roles_site(device))
+    found = {role: await service.heard.reading(role) for role in ("grid", "solar", "battery", "household")}
+    assert {role: reading.total_power_w for role, reading in found.items()} == {
+        "grid": 1610.0,
+        "solar": 4321.0,
+        "battery": -1500.0,
+        "household": 4431.0,
+    }
+    assert found["battery"].soc_pct == 81.5
+    assert found["grid"].current_a == PerPhase(10.0, -5.0, 2.0)
+
+
+async def test_a_fronius_at_night_makes_nothing(emulators: Any, service: World) -> None:
+    device = await emulators(Fronius(house()))
+    device.night = True
+    await service.apply(roles_site(device))
+    assert (await service.heard.reading("solar")).total_power_w == 0.0
+
+
+async def test_a_fronius_with_newer_firmware_has_other_names(emulators: Any, service: World) -> None:
+    device = await emulators(Fronius(house()))
+    device.new_names = True
+    await service.apply(meter_site(f"driver: fronius, host: '{device.address}'"))
+    reading = await service.heard.reading()
+    assert (reading.power_w, reading.import_wh) == (PerPhase(2300.0, -1150.0, 460.0), pytest.approx(13_779_338, abs=1))
+
+
+async def test_a_fronius_without_a_meter_says_so(emulators: Any, service: World) -> None:
+    device = await emulators(Fronius(house()))
+    device.has_meter = False
+    await service.apply(meter_site(f"driver: fronius, host: '{device.address}'"))
+    alert = await service.heard.alert("meter_silent")
+    assert "Device not found" in alert.text
+
+
+async def test_an_enphase_wants_its_token(emulators: Any, service: World, tmp_path: Path) -> None:
+    device = await emulators(Enphase(house(), token="abc"))
+    token = tmp_path / "token"
+    token.write_text("wrong\n")
+    options = f"driver: enphase, secure: false, host: '{device.address}', token_file: '{token}'"
+    await service.apply(meter_site(options))
+    assert "401" in (await service.heard.alert("meter_silent")).text
+    token.write_text("abc\n")
+    reading = await service.heard.reading()
+    assert reading.current_a == PerPhase(10.0, -5.0, 2.0)
+
+
+@pytest.mark.parametrize("component", ["em1", "pm1", "switch"])
+async def test_a_shelly_of_one_phase(component: str, emulators: Any, service: World) -> None:
+    device = await emulators(ShellyOnePhase(house()))
+    options = f"driver: shelly, component: {component}, host: '{device.address}'"
+    await service.apply(meter_site(options, "phases: [L1]\n"))
+    reading = await service.heard.reading()
+    assert (reading.current_a, reading.total_power_w) == (PerPhase(10.0), 2300.0)
+    assert reading.export_wh == pytest.approx(4_162_461, abs=1)
+
+
+async def test_a_tasmota_of_one_phase_has_scalars(emulators: Any, service: World) -> None:
+    device = await emulators(TasmotaMeter(house(), phases=1))
+    await service.apply(meter_site(f"driver: tasmota, host: '{device.address}'", "phases: [L1]\n"))
+    reading = await service.heard.reading()
+    assert (reading.current_a, reading.total_power_w) == (PerPhase(10.0), 2300.0)
+
+
+async def test_a_telegram_is_read(emulators: Any, service: World) -> None:
+    device = await emulators(DsmrPort(SECOND_METER))
+    await service.apply(meter_site(f"driver: dsmr, host: '{device.address}'"))
+    reading = await service.heard.reading()
+    assert reading.power_w == PerPhase(1150.0, -578.0, 2300.0)
+    assert reading.current_a == PerPhase(4.998, -2.498, 10.009)
+    assert (reading.total_power_w, reading.import_wh, reading.export_wh) == (2872.0, 3_345_678.0, 300_500.0)
+    device.broken = True
+    assert "checksum" in (await service.heard.alert("meter_garbage")).text
+    device.broken = False
+    await service.heard.alert("meter_garbage", active=False)
+
+
+async def test_an_old_telegram_has_a_total_only(emulators: Any, service: World) -> None:
+    device = await emulators(DsmrPort(OLD_METER))
+    await service.apply(meter_site(f"driver: dsmr, host: '{device.address}'", "phases: [L1]\n"))
+    reading = await service.heard.reading()
+    assert (reading.current_a, reading.total_power_w) == (PerPhase(5.174), 1190.0)
+    assert (reading.import_wh, reading.export_wh) == (12_345_678.0, 1_500.0)
+
+
+@pytest.mark.parametrize("fault", ["delay_s", "garbage"])
+async def test_a_port_that_says_nothing_is_silent_and_comes_back(fault: str, emulators: Any, service: World) -> None:
+    device = await emulators(DsmrPort(SECOND_METER))
+    await service.apply(meter_site(f"driver: dsmr, host: '{device.address}'"))
+    await service.heard.reading()
+    device.faults.change({fault: 1})
+    await service.heard.alert("meter_silent")
+    device.faults.change({fault: 0})
+    await service.heard.reading()
+    await device.go_offline()
+    await service.heard.alert("meter_silent")
+    await device.come_back()
+    await service.heard.reading()
+
+
+async def test_telegrams_come_by_cable(service: World) -> None:
+    ours, theirs = os.openpty()
+    tty.setraw(theirs)
+    port = os.ttyname(theirs)
+    await service.apply(meter_site(f"driver: dsmr_serial, port: {port}"))
+
+    async def send() -> None:
+        while True:
+            os.write(ours, SECOND_METER.encode())
+            await asyncio.sleep(1)
+
+    sending = asyncio.create_task(send())
+    try:
+        reading = await service.heard.reading()
+    finally:
+        sending.cancel()
+    assert reading.power_w == PerPhase(1150.0, -578.0, 2300.0)
+    os.close(ours)
+    os.close(theirs)
