@@ -1,0 +1,129 @@
+"""What Home Assistant is told of a site: a device for the site, each load and each circuit, and their entities. Pure.
+
+Each entity is announced by one retained message (MQTT discovery). Its state is a key of its device's JSON state; a
+change in Home Assistant comes back on its command topic. All are unavailable while our last will says so.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, get_args
+
+from msgspec import Struct
+
+from evenload.contracts.events import Distribution, Mode
+from evenload.site.schema import Evse, Load, Site
+
+PREFIX = "homeassistant"
+"""Where Home Assistant listens for announcements, as it comes."""
+MODES, DISTRIBUTIONS = get_args(Mode), get_args(Distribution)
+MAX_PRIORITY = 1_000_000
+Kind = Literal["sensor", "binary_sensor", "select", "number"]
+
+
+class Thing(Struct, frozen=True):
+    """A device: `of` is site, load or circuit."""
+
+    site: str
+    of: Literal["site", "load", "circuit"]
+    name: str
+
+    @property
+    def base(self) -> str:
+        """Its topic."""
+        return f"evenload/{self.site}" if self.of == "site" else f"evenload/{self.site}/{self.of}/{self.name}"
+
+    @property
+    def id(self) -> str:
+        """Its identifier, as Home Assistant keeps it."""
+        return f"evenload_{self.site}" if self.of == "site" else f"evenload_{self.site}_{self.of}_{self.name}"
+
+
+class Entity(Struct, frozen=True):
+    """One entity: the key of its value in the device's state, and what is particular to it."""
+
+    thing: Thing
+    kind: Kind
+    key: str
+    name: str
+    more: Mapping[str, Any] = {}
+
+    @property
+    def topic(self) -> str:
+        """Where it is announced."""
+        return f"{PREFIX}/{self.kind}/{self.thing.id}/{self.key}/config"
+
+
+def availability(site: str) -> str:
+    """Return the topic that says whether we are there."""
+    return f"evenload/{site}/availability"
+
+
+def entities(site: Site) -> tuple[Entity, ...]:
+    """Return all entities of a site."""
+    found = list(_of_site(Thing(site.site, "site", site.site)))
+    for name, load in site.loads.items():
+        found += _of_load(Thing(site.site, "load", name), load)
+    for name in site.circuits:
+        found += _of_circuit(Thing(site.site, "circuit", name))
+    return tuple(found)
+
+
+def _measured(unit: str, kind: str) -> dict[str, Any]:
+    return {"unit_of_measurement": unit, "device_class": kind, "state_class": "measurement"}
+
+
+def _of_site(thing: Thing) -> Iterator[Entity]:
+    yield Entity(thing, "sensor", "import_w", "Import", _measured("W", "power"))
+    yield Entity(thing, "sensor", "solar_w", "Solar", _measured("W", "power"))
+    yield Entity(thing, "sensor", "health", "Health")
+    yield Entity(thing, "select", "distribution", "Distribution", {"options": list(DISTRIBUTIONS)})
+    yield Entity(
+        thing,
+        "binary_sensor",
+        "problem",
+        "Problem",
+        {"device_class": "problem", "json_attributes_topic": f"{thing.base}/alerts"},
+    )
+
+
+def _of_load(thing: Thing, load: Load) -> Iterator[Entity]:
+    yield Entity(thing, "sensor", "setpoint_a", "Setpoint", _measured("A", "current"))
+    yield Entity(thing, "sensor", "measured_a", "Measured", _measured("A", "current"))
+    yield Entity(thing, "sensor", "status", "Status")
+    yield Entity(thing, "sensor", "reason", "Reason")
+    yield Entity(thing, "select", "mode", "Mode", {"options": list(MODES)})
+    yield Entity(thing, "number", "priority", "Priority", {"min": 0, "max": MAX_PRIORITY, "step": 1, "mode": "box"})
+    if isinstance(load, Evse):
+        limit = {"min": 0, "max": load.max_a, "step": 0.1, "mode": "box", "unit_of_measurement": "A"}
+        yield Entity(thing, "number", "max_a", "Limit", {**limit, "device_class": "current"})
+
+
+def _of_circuit(thing: Thing) -> Iterator[Entity]:
+    yield Entity(thing, "sensor", "limit_a", "Limit", {"unit_of_measurement": "A", "device_class": "current"})
+    yield Entity(thing, "binary_sensor", "binding", "Binding")
+
+
+def announcement(entity: Entity) -> dict[str, Any]:
+    """Return the payload that announces an entity."""
+    thing = entity.thing
+    device: dict[str, Any] = {
+        "identifiers": [thing.id],
+        "name": thing.name,
+        "manufacturer": "Evenload",
+        "model": thing.of,
+    }
+    if thing.of != "site":
+        device["via_device"] = f"evenload_{thing.site}"
+    payload: dict[str, Any] = {
+        "name": entity.name,
+        "unique_id": f"{thing.id}_{entity.key}",
+        "object_id": f"{thing.id}_{entity.key}",
+        "state_topic": f"{thing.base}/state",
+        "value_template": f"{{{{ value_json.{entity.key} }}}}",
+        "availability_topic": availability(thing.site),
+        "device": device,
+        "origin": {"name": "Evenload"},
+        **entity.more,
+    }
+    if entity.kind in ("select", "number"):
+        payload["command_topic"] = f"{thing.base}/{entity.key}/set"
+    return payload
