@@ -1,0 +1,38 @@
+"""Emulated meters and plugs that speak the real protocols over HTTP, MQTT, Modbus and TCP, for tests and the demo.
+
+Payloads are written down by hand as the devices send them, never made from the drivers' own tables.
+"""
+
+from evenload.simulation.devices.dsmr import DsmrPort
+from evenload.simulation.devices.enphase import Enphase
+from evenload.simulation.devices.fronius import Fronius
+from evenload.simulation.devices.homewizard import HomewizardP1, HomewizardSocket
+from evenload.simulation.devices.json_meter import JsonMeter
+from evenload.simulation.devices.kasa import KasaPlug
+from evenload.simulation.devices.modbus import ModbusDevice
+from evenload.simulation.devices.mqtt_thing import MqttThing
+from evenload.simulation.devices.shelly import Shelly3em, ShellyOnePhase, ShellyPlug, ShellyPro3em
+from evenload.simulation.devices.tasmota import TasmotaMeter, TasmotaMqtt, TasmotaPlug
+from evenload.simulation.devices.world import MeterValues, MeterWorld, PlugWorld
+
+__all__ = [
+    "DsmrPort",
+    "Enphase",
+    "Fronius",
+    "HomewizardP1",
+    "HomewizardSocket",
+    "JsonMeter",
+    "KasaPlug",
+    "MeterValues",
+    "MeterWorld",
+    "ModbusDevice",
+    "MqttThing",
+    "PlugWorld",
+    "Shelly3em",
+    "ShellyOnePhase",
+    "ShellyPlug",
+    "ShellyPro3em",
+    "TasmotaMeter",
+    "TasmotaMqtt",
+    "TasmotaPlug",
+]

@@ -1,0 +1,66 @@
+"""Enphase gateway with metering: `/production.json?details=1`, with a token from firmware 7 on."""
+
+from typing import Any
+
+from aiohttp import web
+
+from evenload.simulation.devices.server import HttpEmulator, changer
+from evenload.simulation.devices.world import MeterProvider
+
+
+class Enphase(HttpEmulator):
+    """`token` None: firmware below 7, which asks for none."""
+
+    def __init__(self, provider: MeterProvider, token: str | None = None) -> None:
+        super().__init__(changer(provider))
+        self._provider, self._token = provider, token
+        self.solar_w = 4321.0
+        self.route("GET", "/production.json", self._production)
+
+    def _production(self, request: web.Request) -> Any:
+        if self._token is not None and request.headers.get("Authorization") != f"Bearer {self._token}":
+            return web.Response(status=401, text="401 Authorization Required")
+        values = self._provider()
+        net_w = sum(values.power_w)
+        lines = [
+            {
+                "wNow": round(values.power_w[line], 3),
+                "rmsCurrent": round(abs(values.current_a(line)), 3),
+                "rmsVoltage": values.voltage_v[line],
+                "whLifetime": values.import_wh / 3,
+                "pwrFactor": 0.98,
+            }
+            for line in range(3)
+        ]
+        return {
+            "production": [
+                {
+                    "type": "inverters",
+                    "activeCount": 20,
+                    "readingTime": 1700000000,
+                    "wNow": 4300,
+                    "whLifetime": 9000000,
+                },
+                {
+                    "type": "eim",
+                    "activeCount": 1,
+                    "measurementType": "production",
+                    "readingTime": 1700000000,
+                    "wNow": self.solar_w,
+                    "whLifetime": 9876543.0,
+                    "rmsCurrent": 18.8,
+                    "rmsVoltage": 690.0,
+                },
+            ],
+            "consumption": [
+                {"type": "eim", "measurementType": "total-consumption", "wNow": net_w + self.solar_w, "lines": []},
+                {
+                    "type": "eim",
+                    "measurementType": "net-consumption",
+                    "wNow": net_w,
+                    "whLifetime": values.import_wh,
+                    "lines": lines,
+                },
+            ],
+            "storage": [{"type": "acb", "activeCount": 0, "readingTime": 0, "wNow": 0, "whNow": 0, "state": "idle"}],
+        }

@@ -1,0 +1,91 @@
+"""What the site's meters show, as the readings that meter_ingest would publish; pure.
+
+Names: `grid`, `solar`, `battery`, `inverter`, unless the site file names meters of these roles; and circuits' meters.
+"""
+
+import random
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from msgspec.structs import replace
+
+from evenload.contracts.events import MeterReading, MeterRole
+from evenload.contracts.phases import PerPhase
+from evenload.simulation.plant import Flows, PhaseValues
+from evenload.simulation.scenario import Given
+from evenload.site.schema import Meter, Site
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What flows at the moment of measuring; W and %, + as in the conventions. `circuits_a` by circuit meter."""
+
+    flows: Flows
+    solar_w: float
+    battery_w: float
+    soc_pct: float | None
+    circuits_a: dict[str, PhaseValues]
+
+
+def roles(site: Site, given: Given) -> dict[str, MeterRole]:
+    """Return the meters there are: name → role."""
+    there: list[MeterRole] = ["grid"] if site.grid is not None else []
+    if given.meters.solar:
+        there.append("solar")
+    if given.meters.inverter or (given.meters.inverter is None and site.grid is None):
+        there.append("inverter")
+    if site.battery is not None:
+        there.append("battery")
+    named = {meter.role: name for name, meter in sorted(site.meters.items(), reverse=True)}
+    found = {named.get(role, str(role)): role for role in there}
+    found.update({circuit.meter: "circuit" for circuit in site.circuits.values() if circuit.meter})
+    return found
+
+
+def fitted(site: Site, given: Given) -> Site:
+    """Return the site with exactly the meters that the simulation provides."""
+    there = {
+        name: replace(site.meters[name], role=role) if name in site.meters else Meter(role=role, driver="simulated")
+        for name, role in roles(site, given).items()
+    }
+    return replace(site, meters=there)
+
+
+def readings(site: Site, given: Given, shown: Shown, *, at: datetime, tick: int) -> list[MeterReading]:
+    """Return one reading of each meter, measured `at`; noise is drawn from the scenario's seed and the tick."""
+    noise_a = _noise(given, len(site.phases), tick)
+    return [
+        replace(_values(site, shown, (name, role), noise_a), measured_at=at, period_s=given.meters.period_s)
+        for name, role in sorted(roles(site, given).items())
+    ]
+
+
+def _noise(given: Given, phases: int, tick: int) -> PhaseValues:
+    bound_a = given.meters.noise_a
+    if bound_a == 0:
+        return (0.0,) * phases
+    dice = random.Random(f"{given.seed}:{tick}")
+    return tuple(dice.uniform(-bound_a, bound_a) for _ in range(phases))
+
+
+def _values(site: Site, shown: Shown, meter: tuple[str, MeterRole], noise_a: PhaseValues) -> MeterReading:
+    name, role = meter
+    blank = MeterReading(site=site.site, meter=name, role=role, measured_at=datetime.min.replace(tzinfo=UTC))
+    if role == "solar":
+        return replace(blank, total_power_w=shown.solar_w)
+    if role == "battery":
+        return replace(blank, total_power_w=shown.battery_w, soc_pct=shown.soc_pct)
+    if role == "inverter":
+        current_a = shown.flows.output_a
+    elif role == "circuit":
+        current_a = shown.circuits_a[name]
+    else:
+        current_a = tuple(net + noise for net, noise in zip(shown.flows.net_a, noise_a, strict=True))
+    volts = site.voltage_v
+    power_w = per_phase(site, current_a, volts)
+    return replace(blank, current_a=per_phase(site, current_a), power_w=power_w, total_power_w=sum(current_a) * volts)
+
+
+def per_phase(site: Site, values: PhaseValues, factor: float = 1.0) -> PerPhase:
+    """Return `values` (in the site's phase order) times `factor` by phase."""
+    return PerPhase.of(zip(site.phases, (value * factor for value in values), strict=True))

@@ -1,0 +1,149 @@
+"""What a scenario says: a site, the physical facts around it, what changes when, and what must come out.
+
+The format is design.md section 6, plus for the project's own scenarios: `base` (a scenario to start from), `timeline`
+(facts, faults and site changes at times, with expectations at times) and `always` (bounds that hold at every
+decision, beyond the standing invariants of `invariants.py`). Currents are A, per phase for the house and per line for
+loads; powers are W over all phases.
+"""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct, field
+
+from evenload.contracts.events import LoadStatus
+from evenload.contracts.phases import Phase
+from evenload.site.schema import Site
+
+TOLERANCE_A = 0.15
+"""A settled value may differ by so much from the expected one."""
+
+FaultKind = Literal[
+    "meter_silent", "meter_returns", "link_lost", "link_back", "allocator_dies", "allocator_returns", "memory_lost"
+]
+ScenarioSeconds = Annotated[float, Meta(ge=0, le=86_400)]
+Current = Annotated[float, Meta(ge=0, le=10_000)]
+Power = Annotated[float, Meta(ge=0, le=10_000_000)]
+Soc = Annotated[float, Meta(ge=0, le=100)]
+
+
+class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A mapping of a scenario file."""
+
+
+class MeterFacts(Part, frozen=True, kw_only=True):
+    """Which meters there are beside the grid's and the battery's, and how good they are."""
+
+    solar: Annotated[bool, Meta(description="a meter of the total production")] = False
+    inverter: Annotated[bool | None, Meta(description="a meter of the inverter's output; none = off-grid only")] = None
+    period_s: Annotated[float, Meta(gt=0, le=60, description="time between readings")] = 1.0
+    delay_s: Annotated[float, Meta(ge=0, le=10, description="from measuring to arrival")] = 0.0
+    noise_a: Annotated[float, Meta(ge=0, le=10, description="largest error of the grid meter, A per phase")] = 0.0
+
+
+class LoadFacts(Part, frozen=True, kw_only=True):
+    """A vehicle or a switched device."""
+
+    status: LoadStatus = "charging"
+    lines: Annotated[int, Meta(ge=1, le=3, description="lines the vehicle uses; none = all")] | None = None
+    lag_s: Annotated[float, Meta(ge=0, le=30, description="from offer to draw")] = 2.0
+    offset_a: Annotated[float, Meta(ge=0, le=10, description="draws so much less than offered, A")] = 0.0
+    own_max_a: Annotated[Current, Meta(description="the vehicle's own limit, A per line")] = 1_000.0
+    extra_a: Annotated[Current, Meta(description="draws so much more than offered, A")] = 0.0
+    stuck_on: Annotated[bool, Meta(description="a relay that never opens")] = False
+
+
+class LimitFacts(Part, frozen=True, kw_only=True):
+    """An outside limit, as its source would send it."""
+
+    scope: Literal["import", "managed"] = "import"
+    limit_w: Power | None = None
+    floor_w: Power | None = None
+    valid_s: ScenarioSeconds | None = None
+    failsafe_w: Power = 4200.0
+
+
+class Given(Part, frozen=True, kw_only=True):
+    """The physical facts at the start."""
+
+    household_a: dict[Phase, Current] = field(default_factory=dict)
+    solar_w: Power = 0.0
+    soc_pct: Soc | None = None
+    capacity_wh: Annotated[Power | None, Meta(description="the battery's size; none keeps the soc as it is")] = None
+    battery_answer_s: Annotated[float, Meta(ge=0, le=10)] = 1.0
+    circuit_a: Annotated[
+        dict[str, dict[Phase, Current]], Meta(description="foreign draw below a metered circuit, part of the house")
+    ] = field(default_factory=dict)
+    meters: MeterFacts = field(default_factory=MeterFacts)
+    loads: dict[str, LoadFacts] = field(default_factory=dict)
+    limits: dict[str, LimitFacts] = field(default_factory=dict)
+    seed: int = 0
+
+
+class LoadExpect(Part, frozen=True, kw_only=True):
+    """What must come out for a load; each named value within `TOLERANCE_A`, the reason as a part of the text."""
+
+    setpoint_a: Current | None = None
+    could_get_a: Current | None = None
+    draws_a: Annotated[Current | None, Meta(description="what it really draws, A per line")] = None
+    at_least_a: Annotated[Current | None, Meta(description="lower bound of the setpoint")] = None
+    at_most_a: Annotated[Current | None, Meta(description="upper bound of the setpoint")] = None
+    reason: str | None = None
+
+
+class Fault(Part, frozen=True, kw_only=True):
+    """Something breaks or is repaired; `about` names the meter or load."""
+
+    kind: FaultKind
+    about: str = "grid"
+
+
+class Moment(Part, frozen=True, kw_only=True):
+    """One entry of the timeline. Expectations are compared first, then the changes come into force."""
+
+    at_s: ScenarioSeconds
+    given: Annotated[dict[str, Any], Meta(description="facts that change, merged into those in force")] = {}
+    site: Annotated[dict[str, Any], Meta(description="changes of the site file, merged into the one in force")] = {}
+    fault: Fault | None = None
+    expect: dict[str, LoadExpect] = field(default_factory=dict)
+    why: str = ""
+
+
+class Document(Part, frozen=True, kw_only=True):
+    """One scenario as written; `site` and `given` are merged over those of `base`."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=200)]
+    why: str = ""
+    theme: str = ""
+    checked_by: str = ""
+    base: str | None = None
+    site: dict[str, Any]
+    given: Given
+    expect: dict[str, LoadExpect] = field(default_factory=dict)
+    timeline: tuple[Moment, ...] = ()
+    always: Annotated[
+        dict[str, LoadExpect],
+        Meta(description="what holds at every decision; at_least_a and at_most_a are of use here"),
+    ] = field(default_factory=dict)
+
+
+class Scenario(Struct, frozen=True, kw_only=True):
+    """A scenario ready to run: `sites` and `givens` hold what is in force from the start and after each moment."""
+
+    file: str
+    name: str
+    why: str
+    site: Site
+    given: Given
+    expect: dict[str, LoadExpect]
+    moments: tuple["Turn", ...]
+    always: dict[str, LoadExpect]
+
+
+class Turn(Struct, frozen=True, kw_only=True):
+    """A moment with its changes merged: what is in force from `at_s` on (None = as before)."""
+
+    at_s: float
+    given: Given | None
+    site: Site | None
+    fault: Fault | None
+    expect: dict[str, LoadExpect]

@@ -1,0 +1,113 @@
+"""The simulated site with the real device services' cores between the allocator and the devices.
+
+A station with one connector and a plug get their service's core (`sides.py`); an outlet of a station with several
+connectors keeps the plain behaviour of `outlet.py`.
+"""
+
+from dataclasses import replace
+
+import msgspec
+
+from evenload.contracts.events import LoadState, Setpoint
+from evenload.simulation.outlet import Outlet
+from evenload.simulation.scenario import Given, LoadFacts
+from evenload.simulation.sides import GatewaySide, PlugSide, Side
+from evenload.simulation.station_core import Station as SimulatedStation
+from evenload.simulation.world import World
+from evenload.site.failsafe import failsafe_currents
+from evenload.site.schema import Evse, Load, Plug, Site
+from services.ocpp_gateway.config import station_plans
+from services.plug_control.config import plug_plans
+
+
+class ServicedWorld(World):
+    """`World` with services; `outlets` then only mirror what devices let pass."""
+
+    def __init__(self, site: Site, given: Given) -> None:
+        self._sides: dict[str, Side] = {}
+        super().__init__(site, given)
+
+    def set_facts(self, site: Site, given: Given) -> None:
+        """Put facts in force; services are made when a load is first seen."""
+        super().set_facts(site, given)
+        fitted = _with_devices(site)
+        stations, plugs = station_plans(fitted, failsafe_currents(fitted), 1), plug_plans(fitted)
+        for name, load in sorted(fitted.loads.items()):
+            status = given.loads.get(name, LoadFacts(status="available")).status
+            side = self._sides.get(name)
+            if side is not None:
+                side.set_given(status, self.now_s)
+            elif isinstance(load, Plug):
+                self._sides[name] = PlugSide(plugs[name], status, self.now_s)
+            elif load.station is not None and len(stations[load.station.lower()].outlets) == 1:
+                station = SimulatedStation(
+                    identity=load.station,
+                    max_a=load.max_a,
+                    lines=len(self.appetites[name].lines),
+                    voltage_v=site.voltage_v,
+                )
+                self._sides[name] = GatewaySide(stations[load.station.lower()], station, status, self.now_s)
+            self._mirror(name)
+
+    def deliver(self, setpoint: Setpoint) -> None:
+        """Let a setpoint arrive at the load's service now."""
+        side = self._sides.get(setpoint.load)
+        if side is None:
+            super().deliver(setpoint)
+            return
+        side.give(setpoint, self.now_s)
+        mirrored = replace(self.outlets[setpoint.load], setpoint_a=setpoint.setpoint_a, seq=setpoint.seq)
+        self.outlets[setpoint.load] = mirrored
+        self._mirror(setpoint.load)
+
+    def link(self, load: str, up: bool) -> None:
+        """Cut or restore the link between a load's device and its service."""
+        super().link(load, up)
+        if load in self._sides:
+            self._sides[load].link(up, self.now_s)
+            self._mirror(load)
+
+    def next_s(self) -> float:
+        """Return when the next thing changes by itself."""
+        return min([super().next_s(), *(side.next_s() for side in self._sides.values())])
+
+    def advance(self, to_s: float) -> None:
+        """Move on, devices and services too."""
+        super().advance(to_s)
+        for name, side in self._sides.items():
+            side.advance(to_s, self.tracks[name].now_a)
+            self._mirror(name)
+
+    def state_of(self, name: str) -> LoadState:
+        """Return the state that the load's service publishes."""
+        side = self._sides.get(name)
+        return super().state_of(name) if side is None else side.state(self.now_s)
+
+    def changed(self, name: str, old: LoadState) -> bool:
+        """Tell whether the load's service published since it was last asked."""
+        side = self._sides.get(name)
+        return super().changed(name, old) if side is None else side.take_news()
+
+    def _mirror(self, name: str) -> None:
+        """Let the vehicle see what its outlet offers now."""
+        side = self._sides.get(name)
+        if side is None:
+            return
+        old: Outlet = self.outlets[name]
+        offers_a = side.offers_a(self.now_s)
+        if offers_a != old.offers_a:
+            fallen = offers_a == old.failsafe_a != old.setpoint_a
+            if fallen:
+                self.fallen_s = self.now_s
+            self._replace(name, replace(old, offers_a=offers_a, setpoint_a=offers_a if fallen else old.setpoint_a))
+
+
+def _with_devices(site: Site) -> Site:
+    """Return the site with a station for each outlet that names none, and a driver for each plug that has none."""
+    loads: dict[str, Load] = {}
+    for name, load in site.loads.items():
+        if isinstance(load, Evse):
+            loads[name] = msgspec.structs.replace(load, station=load.station or f"SIM-{name}")
+        else:
+            loads[name] = msgspec.structs.replace(load, driver=load.driver or "shelly")
+    return msgspec.structs.replace(site, loads=loads)
