@@ -1,0 +1,56 @@
+"""`evenload demo`: the real services as in production, against a simulated home that speaks the real protocols."""
+
+import asyncio
+import tempfile
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from evenload.cli.launch import SERVICES, Launch, keep_running, log_of
+from evenload.cli.ports import free_port
+from evenload.cli.running import default_data_dir
+from evenload.cli.supervisor import Child
+
+EXAMPLES = """\b
+Examples:
+  evenload demo                   until Ctrl-C
+  evenload demo --seed 7          another day
+  evenload status --watch         in a second terminal
+  evenload set wallbox mode standard
+\b
+The home is simulated: sun and clouds, house, battery, cars. Its stations are OCPP clients on WebSockets, its meter and
+plug answer on HTTP; everything else is what runs in production. Nothing is kept: data go to a temporary folder.
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Weather and habits.")
+@click.option("--speed", type=click.FloatRange(1, 600), default=60.0, show_default=True, help="Of sun and habits.")
+def demo(seed: int, speed: float) -> None:
+    """Run a simulated home with sun, battery, two charging stations and a heater, and show it live."""
+    with tempfile.TemporaryDirectory(prefix="evenload-demo-", ignore_cleanup_errors=True) as folder:
+        asyncio.run(keep_running(_launch(Path(folder), seed, speed), Console()))
+
+
+def _launch(folder: Path, seed: int, speed: float) -> Launch:
+    site_file, ocpp_port = folder / "home.yaml", free_port()
+    arguments = ("--ocpp-url", f"ws://127.0.0.1:{ocpp_port}", "--seed", str(seed), "--speed", f"{speed:g}")
+    return Launch(
+        kind="demo",
+        data_dir=folder,
+        run_dir=default_data_dir(),
+        site_files=(site_file,),
+        nats_port=None,
+        ocpp_host="127.0.0.1",
+        ocpp_port=ocpp_port,
+        http_ports={name: free_port() for name in SERVICES},
+        open_stations=True,
+        table=True,
+        world=Child(
+            name="simulated home",
+            module="evenload.simulation.home",
+            arguments=(*arguments, "--site-out", str(site_file)),
+            log=log_of(folder, "home"),
+        ),
+    )

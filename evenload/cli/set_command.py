@@ -1,0 +1,141 @@
+"""`evenload set`: change a load's mode, priority or limit, or a site's distribution, until cleared or for a time."""
+
+import asyncio
+import getpass
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import get_args
+
+import click
+import msgspec
+
+from evenload.cli.connection import connected, system_options
+from evenload.cli.failures import Failure
+from evenload.cli.sites import the_site
+from evenload.contracts import subjects
+from evenload.contracts.catalog import COMMAND_NAMES
+from evenload.contracts.commands import (
+    ClearOverride,
+    CommandAccepted,
+    CommandReply,
+    SetDistribution,
+    SetLimit,
+    SetMode,
+    SetPriority,
+    SiteCommand,
+)
+from evenload.contracts.events import Distribution, Mode
+from evenload.contracts.wire import Codec, encode
+
+WHAT = ("mode", "priority", "limit", "distribution", "clear")
+MODES, DISTRIBUTIONS = get_args(Mode), get_args(Distribution)
+EXAMPLES = """\b
+Examples:
+  evenload set wallbox mode solar_only
+  evenload set wallbox mode standard --until 07:00    tomorrow when 07:00 has passed today
+  evenload set wallbox limit 10 --until 2h            A per line, never above the site file's max_a
+  evenload set heater priority 1                      lowest first
+  evenload set home distribution shared               of the site
+  evenload set wallbox clear                          back to the site file; so does `set home clear` for the site
+\b
+Modes: standard, solar_priority, solar_only, excess, off.
+Exit status: 0 in force, 1 not accepted, 3 nobody answers.
+"""
+_DURATION = re.compile(r"^(\d+)\s*(s|m|min|h|d)$")
+_SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
+
+
+@click.command(name="set", epilog=EXAMPLES)
+@click.argument("target", metavar="LOAD|SITE")
+@click.argument("what", type=click.Choice(WHAT))
+@click.argument("value", required=False)
+@click.option("--until", help="When it ends by itself: 2h, 30min, 07:00, 2026-06-01T18:00; default: until cleared.")
+@click.option("--site", help="Site of the load, when several run.")
+@system_options
+def set_command(
+    *, target: str, what: str, value: str | None, until: str | None, site: str | None, nats: str | None, data_dir: Path
+) -> None:
+    """Change how a load or a site is managed; kept over restarts, ends when the site file changes that value."""
+    if (what == "clear") != (value is None):
+        raise click.UsageError("clear takes no value" if value else f"{what} takes a value, as in evenload set --help")
+    end = until_from(until, datetime.now().astimezone()) if until else None
+    asyncio.run(_set(target, what, value or "", end=end, site=site, nats=nats, data_dir=data_dir))
+
+
+async def _set(
+    target: str,
+    what: str,
+    value: str,
+    *,
+    end: datetime | None,
+    site: str | None,
+    nats: str | None,
+    data_dir: Path | None,
+) -> None:
+    async with connected(nats, data_dir) as bus:
+        name = await the_site(bus, site, target)
+        command = command_from(name, target, what, value=value, until=end)
+        subject = subjects.command(name, COMMAND_NAMES[type(command)])
+        answer = await bus.request(subject, encode(command))
+        reply = Codec(CommandReply, "command reply").decode(answer, subject)
+    if isinstance(reply, CommandAccepted):
+        click.echo(reply.text)
+    else:
+        raise Failure(reply.why, reply.remedy)
+
+
+def command_from(site: str, target: str, what: str, *, value: str, until: datetime | None) -> SiteCommand:
+    """Return the command to send; raises `click.BadParameter` for a value that cannot be meant."""
+    by = f"evenload set, {getpass.getuser()}"
+    if what == "clear":
+        return ClearOverride(site=site, by=by, until=until, load=None if target == site else target)
+    if what == "distribution":
+        distribution = msgspec.convert(_one_of(value, DISTRIBUTIONS), Distribution)
+        return SetDistribution(site=site, by=by, until=until, distribution=distribution)
+    if what == "mode":
+        mode = msgspec.convert(_one_of("standard" if value == "continuous" else value, MODES), Mode)
+        return SetMode(site=site, by=by, until=until, load=target, mode=mode)
+    if what == "priority":
+        return SetPriority(site=site, by=by, until=until, load=target, priority=_whole(value))
+    return SetLimit(site=site, by=by, until=until, load=target, max_a=_amps(value))
+
+
+def _one_of(value: str, allowed: tuple[str, ...]) -> str:
+    if value not in allowed:
+        raise click.BadParameter(f"{value!r} is none of {', '.join(allowed)}")
+    return value
+
+
+def _whole(value: str) -> int:
+    if not value.isascii() or not value.isdigit() or int(value) > 1_000_000:
+        raise click.BadParameter(f"a priority is a whole number from 0, lowest first, not {value!r}")
+    return int(value)
+
+
+def _amps(value: str) -> float:
+    found = re.fullmatch(r"(\d{1,4}(?:\.\d+)?)\s*A?", value)
+    if not found:
+        raise click.BadParameter(f"a limit is a number of amperes per line, not {value!r}")
+    return float(found.group(1))
+
+
+def until_from(text: str, now: datetime) -> datetime:
+    """Return the end that `text` names, UTC: a duration, a time of day (the next one), or a date and time (local)."""
+    duration = _DURATION.match(text)
+    if duration:
+        return (now + timedelta(seconds=int(duration[1]) * _SECONDS[duration[2]])).astimezone(UTC)
+    try:
+        if re.fullmatch(r"\d{1,2}:\d{2}", text):
+            hour, minute = map(int, text.split(":"))
+            end = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
+            end += timedelta(days=end <= now)
+        else:
+            end = datetime.fromisoformat(text)
+            end = end if end.tzinfo else end.replace(tzinfo=now.tzinfo)
+    except ValueError as fault:
+        remedy = "2h, 30min, 07:00 or 2026-06-01T18:00"
+        raise click.BadParameter(f"--until: expected {remedy}, got {text!r}") from fault
+    if end <= now:
+        raise click.BadParameter(f"--until: {text} is past")
+    return end.astimezone(UTC)

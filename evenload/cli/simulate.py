@@ -1,0 +1,59 @@
+"""`evenload simulate`: scenarios in virtual time, driving the services' real cores."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from evenload.cli.check import report
+from evenload.simulation.runner import ScenarioResult, run_paths, totals
+from evenload.site.findings import ConfigError
+
+EXAMPLES = """\b
+Examples:
+  evenload simulate tests/scenarios                  all of a folder
+  evenload simulate --trace my-day.yaml              one line a step, only changes (legend: docs/trace.md)
+  evenload simulate --json scenarios | jq .passed    one JSON object a scenario
+\b
+Exit status: 0 all passed, 1 one or more failed or cannot be read.
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
+@click.option("--trace", is_flag=True, help="Print one line a step, only when something changed.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each scenario.")
+def simulate(paths: tuple[Path, ...], trace: bool, as_json: bool) -> None:
+    """Run the scenarios in files and folders and compare with what they expect."""
+    try:
+        results = run_paths(paths, _tracer(as_json) if trace else None)
+    except ConfigError as fault:
+        report(fault.findings)
+        raise click.exceptions.Exit(1) from fault
+    for result in results:
+        show_json(result) if as_json else show(result)
+    count = totals(results)
+    if not as_json:
+        click.secho(str(count), fg="green" if count.run == count.passed else "red")
+    if count.run != count.passed:
+        raise click.exceptions.Exit(1)
+
+
+def _tracer(as_json: bool) -> Callable[[str], None]:
+    """Return a writer of trace lines that leaves standard output to the JSON."""
+    return lambda line: click.echo(line, err=as_json)
+
+
+def show_json(result: ScenarioResult) -> None:
+    """Print the result as one JSON line."""
+    click.echo(json.dumps(result.to_json(), ensure_ascii=False))
+
+
+def show(result: ScenarioResult) -> None:
+    """Print a failed scenario with what differed; a passed one only by its name."""
+    mark, colour = ("passed", "green") if result.passed else ("failed", "red")
+    settled = "never settled" if result.settled_s is None else f"settled after {result.settled_s:g} s"
+    click.echo(f"{click.style(mark, fg=colour)}  {result.file}: {result.name} ({settled})")
+    for violation in result.violations:
+        click.secho(f"        {violation}", fg="red")
