@@ -5,6 +5,7 @@ import click
 from evenload.cli.check import check
 from evenload.cli.demo import demo
 from evenload.cli.detect import detect
+from evenload.cli.nats import nats
 from evenload.cli.probe import probe
 from evenload.cli.run import run
 from evenload.cli.schema import schema
@@ -38,7 +39,7 @@ def main() -> None:
     """
 
 
-for command in (up, demo, check, site, simulate, status, set_command, run, schema, station, probe, detect):
+for command in (up, demo, check, site, simulate, status, set_command, run, schema, station, probe, detect, nats):
     main.add_command(command)
 
 

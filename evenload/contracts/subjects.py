@@ -79,3 +79,8 @@ def command(site: str = "*", name: str = "*") -> str:
 def station_call(station: str) -> str:
     """Subject of a call to a station, answered by the gateway that holds its session."""
     return f"evenload.station.{station_key(station)}.call"
+
+
+def station_calls() -> str:
+    """Calls to any station."""
+    return "evenload.station.*.call"
