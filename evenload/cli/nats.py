@@ -30,7 +30,7 @@ Examples:
 \b
 A cloud, and a home that reports to it and stays in command of itself:
   evenload nats init cloud --listen 0.0.0.0:4222 --leaf-listen 0.0.0.0:7422 --home home
-  evenload nats init home --leaf-to nats-leaf://home_home:PASSWORD@cloud:7422 --domain home
+  evenload nats init home --leaf-to nats-leaf://home_home:PASSWORD@cloud:7422 --as home
 \b
 Written again, what is there keeps its passwords and what is new gets one; --rotate makes all anew. Every file has mode
 0400 and belongs to who ran the command; give a service's file to the service's user.
@@ -61,7 +61,7 @@ def nats() -> None:
 @click.option("--leaf-listen", default="", metavar="ADDRESS", help="Where homes' own servers connect.")
 @click.option("--home", "homes", multiple=True, metavar="SITE", help="A site whose own server may report here.")
 @click.option("--leaf-to", default="", metavar="URL", help="The cloud this home reports to.")
-@click.option("--domain", default="home", show_default=True, help="JetStream domain of this home, with --leaf-to.")
+@click.option("--as", "site", default="home", show_default=True, metavar="SITE", help="This home, with --leaf-to.")
 @click.option("--controlled", is_flag=True, help="Let that cloud send commands and limits; never setpoints.")
 @click.option("--rotate", is_flag=True, help="Make every password anew.")
 def init(
@@ -78,12 +78,12 @@ def init(
     leaf_listen: str,
     homes: tuple[str, ...],
     leaf_to: str,
-    domain: str,
+    site: str,
     controlled: bool,
     rotate: bool,
 ) -> None:
     """Write a NATS server's configuration and one credentials file for each service into FOLDER."""
-    for name in (*tenants, *sources, *homes, domain):
+    for name in (*tenants, *sources, *homes, site):
         _check_name(name)
     if bool(tls_cert) != bool(tls_key):
         raise click.UsageError("--tls-cert and --tls-key go together")
@@ -95,7 +95,7 @@ def init(
         limit_sources=sources,
         homes=homes,
         tls=Tls(cert=tls_cert, key=tls_key, ca=tls_ca) if tls_cert else None,
-        leaf=Leaf(url=leaf_to, domain=domain, controlled=controlled) if leaf_to else None,
+        leaf=Leaf(url=leaf_to, site=site, controlled=controlled) if leaf_to else None,
         leaf_listen=leaf_listen,
     )
     written = write(folder, plan, rotate=rotate)

@@ -2,7 +2,8 @@
 
 Each tenant is an account of its own and sees nothing of the others; a server's own account is apart from all. A home
 that reports to a cloud is a leaf node: its JetStream is a domain of its own, telemetry goes out, and nothing that
-could control it comes in unless that was asked for.
+could control it comes in unless that was asked for. The connection has an account of its own, because exports and
+imports between accounts go one way by their nature, where denials on a leaf connection stop a subject both ways.
 """
 
 import json
@@ -15,10 +16,7 @@ from evenload.runtime.permissions import EVERYBODY, TELEMETRY, Permissions, Righ
 
 CONFIG = "nats-server.conf"
 SYSTEM_USER = "system"
-CONTROLLING = (subjects.setpoint(), subjects.command(), subjects.limit(), subjects.station_calls())
-"""What could control a home; it stays out of it unless it was asked for."""
-INTERNAL = ("$KV.>", "$JS.>", "$SRV.>")
-"""What is stored and who serves: a hub's write to `$KV.sites` would else land in the home's own bucket."""
+REPORT = "REPORT"
 JETSTREAM_MEMORY = "256MB"
 
 
@@ -35,7 +33,8 @@ class Leaf(Struct, frozen=True, kw_only=True):
 
     url: str
     """`nats-leaf://` or `tls://` address, with the user and password that the cloud gave."""
-    domain: str
+    site: str
+    """The home's site; its JetStream domain has this name."""
     controlled: bool = False
     """The cloud may send commands and limits; setpoints stay the home's own in any case."""
 
@@ -115,7 +114,7 @@ def _jetstream(plan: Plan) -> list[str]:
         f"max_memory_store: {JETSTREAM_MEMORY}",
     ]
     if plan.leaf is not None:
-        inside.append(f"domain: {_quoted(plan.leaf.domain)}")
+        inside.append(f"domain: {_quoted(plan.leaf.site)}")
     return _block("jetstream", inside)
 
 
@@ -129,7 +128,10 @@ def _accounts(plan: Plan, passwords: Mapping[str, str]) -> list[str]:
     for tenant in plan.tenants:
         members = [(name, rights) for name, (owner, rights) in users(plan).items() if owner == tenant]
         lines = [_user(name, passwords[name], permissions(rights, name)) for name, rights in members]
-        inside += _block(_quoted(tenant), ["jetstream: enabled", *_list("users", lines)])
+        shared = _exports(plan.leaf) if plan.leaf is not None and tenant == plan.tenants[0] else []
+        inside += _block(_quoted(tenant), ["jetstream: enabled", *shared, *_list("users", lines)])
+    if plan.leaf is not None:
+        inside += _report(plan.leaf, plan.tenants[0])
     system = f"{{ user: {_quoted(SYSTEM_USER)}, password: {_quoted(passwords[SYSTEM_USER])} }}"
     inside += _block('"SYS"', _list("users", [system]))
     return [*_block("accounts", inside), 'system_account: "SYS"']
@@ -140,7 +142,8 @@ def _list(name: str, items: Sequence[str]) -> list[str]:
 
 
 def _user(name: str, password: str, may: Permissions) -> str:
-    rights = {"publish": list(may.publish), "subscribe": list(may.subscribe)}
+    publish: object = {"deny": list(may.never)} if may.never else list(may.publish)
+    rights = {"publish": publish, "subscribe": list(may.subscribe)}
     inside = ", ".join(f"{verb}: {json.dumps(allowed)}" for verb, allowed in rights.items())
     answers = ", allow_responses: true" if may.answers else ""
     return f"{{ user: {_quoted(name)}, password: {_quoted(password)}, permissions: {{ {inside}{answers} }} }}"
@@ -151,16 +154,27 @@ def _leaf_nodes(plan: Plan) -> list[str]:
     if plan.leaf_listen:
         inside.append(f"listen: {_quoted(plan.leaf_listen)}")
     if plan.leaf is not None:
-        inside += _list("remotes", [_remote(plan.leaf, plan.tenants[0])])
+        remote = f"{{ url: {_quoted(plan.leaf.url)}, account: {_quoted(REPORT)} }}"
+        inside += _list("remotes", [remote])
     return _block("leafnodes", inside) if inside else []
 
 
-def _remote(leaf: Leaf, tenant: str) -> str:
-    """Return the connection to the cloud: what stays out of the home, and what stays in it."""
-    kept_out = [subjects.setpoint(), subjects.station_calls()] if leaf.controlled else list(CONTROLLING)
-    imports = [*kept_out, *TELEMETRY, *INTERNAL]
-    exports = [*CONTROLLING, *INTERNAL]
-    return (
-        f"{{ url: {_quoted(leaf.url)}, account: {_quoted(tenant)},"
-        f" deny_imports: {json.dumps(imports)}, deny_exports: {json.dumps(exports)} }}"
-    )
+def _exports(leaf: Leaf) -> list[str]:
+    """Return what a home's own account gives to the account that is connected to the cloud, and takes from there."""
+    exports = [f"{{ stream: {_quoted(subject)} }}" for subject in TELEMETRY]
+    if not leaf.controlled:
+        return _list("exports", exports)
+    exports.append(f"{{ service: {_quoted(subjects.command(leaf.site))} }}")
+    limits = f"{{ stream: {{ account: {_quoted(REPORT)}, subject: {_quoted(subjects.limit(leaf.site))} }} }}"
+    return [*_list("exports", exports), *_list("imports", [limits])]
+
+
+def _report(leaf: Leaf, tenant: str) -> list[str]:
+    """Return the account that is connected to the cloud: nothing passes between it and the home but what is named."""
+    imports = [f"{{ stream: {{ account: {_quoted(tenant)}, subject: {_quoted(subject)} }} }}" for subject in TELEMETRY]
+    if not leaf.controlled:
+        return _block(_quoted(REPORT), _list("imports", imports))
+    commands = subjects.command(leaf.site)
+    imports.append(f"{{ service: {{ account: {_quoted(tenant)}, subject: {_quoted(commands)} }} }}")
+    exports = [f"{{ stream: {_quoted(subjects.limit(leaf.site))} }}"]
+    return _block(_quoted(REPORT), [*_list("exports", exports), *_list("imports", imports)])

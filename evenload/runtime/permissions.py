@@ -31,6 +31,8 @@ class Rights(Struct, frozen=True, kw_only=True):
 
     user: str
     publish: tuple[str, ...] = ()
+    never: tuple[str, ...] = ()
+    """Instead of `publish`: all but these."""
     subscribe: tuple[str, ...] = ()
     reads: tuple[str, ...] = (subjects.SITES,)
     """Buckets."""
@@ -44,6 +46,8 @@ class Permissions(Struct, frozen=True, kw_only=True):
     """What the server lets a user do."""
 
     publish: tuple[str, ...]
+    never: tuple[str, ...]
+    """Instead of `publish`: all but these."""
     subscribe: tuple[str, ...]
     answers: bool
 
@@ -58,6 +62,10 @@ TELEMETRY = (
     subjects.transactions(),
 )
 """What a home tells a cloud."""
+CONTROLLING = (subjects.setpoint(), subjects.command(), subjects.limit(), subjects.station_calls())
+"""What could control a home."""
+INTERNAL = ("$KV.>", "$JS.>", "$SRV.>", "$SYS.>")
+"""What is stored and who serves."""
 _ALL_BUCKETS = tuple(bucket.name for bucket in BUCKETS)
 METER_INGEST = Rights(user="meter_ingest", publish=(subjects.reading(), _ALERTS))
 OCPP_GATEWAY = Rights(
@@ -111,11 +119,10 @@ def limit_source(source: str) -> Rights:
 
 def home(site: str) -> Rights:
     """Return the rights of a home's own server that reports here: it tells of its site, and may be asked."""
-    told = tuple(subject.replace("evenload.site.*.", f"evenload.site.{site}.") for subject in TELEMETRY)
     asked = (subjects.command(site), subjects.limit(site))
-    return Rights(
-        user=f"home_{site}", publish=(*told, f"{inbox(OPERATOR.user)}.>"), subscribe=asked, reads=(), answers=True
-    )
+    # What may be said is named by what may not: a server passes a home's news on only where its permission covers the
+    # whole of what somebody listens to, and people listen to `evenload.>`.
+    return Rights(user=f"home_{site}", never=(*CONTROLLING, *INTERNAL), subscribe=asked, reads=(), answers=False)
 
 
 def permissions(rights: Rights, user: str = "") -> Permissions:
@@ -130,6 +137,7 @@ def permissions(rights: Rights, user: str = "") -> Permissions:
     discovery = ["$SRV.>"] if rights.answers or rights.user == OPERATOR.user else []
     return Permissions(
         publish=tuple(dict.fromkeys(publish)),
+        never=rights.never,
         subscribe=tuple(dict.fromkeys((*rights.subscribe, *discovery, *own))),
         answers=rights.answers,
     )
