@@ -44,6 +44,7 @@ setup: $(VENV)/.dev  ## make .venv with all tools for development
 .PHONY: system
 system:
 	@.ci/need mosquitto mosquitto "the MQTT drivers are tested against a real broker"
+	@.ci/need promtool prometheus "rules and dashboards are tested with the real Prometheus"
 
 .PHONY: test
 test: setup system lint types  ## set up and run everything that CI runs
@@ -99,8 +100,22 @@ bench: setup  ## measure decisions, reading-to-station latency, gateway calls; r
 prove: setup  ## N=10000: random sites against an independent judge and an exact solver
 	@$(BIN)/python -m bench.prove --sites $(or $(N),1000) --seed $(or $(SEED),0)
 
+$(VENV)-deploy/.done: requirements-deploy.txt | $(VENV)/bin/python
+	@$(BIN)/python -m venv $(VENV)-deploy
+	@$(VENV)-deploy/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements-deploy.txt
+	@touch $@
+
+.PHONY: deploy
+deploy: setup system $(VENV)-deploy/.done  ## check compose, Kubernetes and Prometheus files with their real tools
+	@deploy/check.sh
+
+.PHONY: image
+image: setup  ## build the container image without an engine and start its services; BASE=… or a stand-in is made
+	@deploy/image.sh
+
 .PHONY: lock
 lock: setup  ## pin the newest allowed versions in requirements*.txt
 	@$(PIP) install --quiet uv
 	@$(COMPILE) --upgrade pyproject.toml requirements-build.in -o requirements.txt >/dev/null
+	@$(COMPILE) --upgrade requirements-deploy.in -o requirements-deploy.txt >/dev/null
 	@$(COMPILE) --upgrade --extra dev -c requirements.txt pyproject.toml requirements-build.in -o requirements-dev.txt >/dev/null

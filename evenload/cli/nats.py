@@ -16,7 +16,7 @@ from evenload.contracts.units import Name
 from evenload.runtime import nats_files
 from evenload.runtime.bus import Declared
 from evenload.runtime.declared import ensure
-from evenload.runtime.nats_files import CONFIG, SYSTEM_USER, Leaf, Plan, Tls
+from evenload.runtime.nats_files import ACCOUNTS, CONFIG, SYSTEM_USER, Leaf, Plan, Tls
 from evenload.runtime.permissions import EVERYBODY, permissions
 
 PASSWORD_BYTES = 32
@@ -120,7 +120,8 @@ def write(folder: Path, plan: Plan, *, rotate: bool = False) -> list[Path]:
         passwords = {name: known.get(name) or secrets.token_urlsafe(PASSWORD_BYTES) for name in files}
         for name, path in files.items():
             _write(path, nats_files.credentials(name, passwords[name]))
-        _write(folder / CONFIG, nats_files.configuration(plan, passwords))
+        _write(folder / ACCOUNTS, nats_files.accounts(plan, passwords))
+        _write(folder / CONFIG, nats_files.configuration(plan))
     except OSError as fault:
         raise Failure(f"{fault.filename or folder}: {fault.strerror}", "choose a folder that you may write") from fault
     return list(files.values())
@@ -141,10 +142,11 @@ def _write(path: Path, text: str) -> None:
 
 
 @nats.command(epilog=PROVISION_EXAMPLES)
+@click.option("--replicas", type=click.IntRange(1, 5), default=1, show_default=True, help="Copies, on a cluster: 3.")
 @system_options
-def provision(nats: str | None, data_dir: Path | None) -> None:
+def provision(replicas: int, nats: str | None, data_dir: Path | None) -> None:
     """Make all streams and buckets that are declared and missing, and adapt those that differ."""
-    found = asyncio.run(_provision(nats, data_dir))
+    found = asyncio.run(_provision(replicas, nats, data_dir))
     for kind in ("created", "updated", "present"):
         names = getattr(found, kind)
         if names:
@@ -154,9 +156,9 @@ def provision(nats: str | None, data_dir: Path | None) -> None:
         raise Failure("\n".join(f"differs: {each}" for each in found.differing), remedy)
 
 
-async def _provision(nats_url: str | None, data_dir: Path | None) -> Declared:
+async def _provision(replicas: int, nats_url: str | None, data_dir: Path | None) -> Declared:
     async with connected(nats_url, data_dir) as bus:
-        return await ensure(bus)
+        return await ensure(bus, replicas)
 
 
 @nats.command(name="permissions")

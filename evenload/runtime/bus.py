@@ -90,6 +90,7 @@ class BucketSpec(Struct, frozen=True, kw_only=True):
     storage: Literal["file", "memory"] = "file"
     ttl_s: float | None = None
     history: int = 1
+    replicas: int = 1
 
 
 class StreamSpec(Struct, frozen=True, kw_only=True):
@@ -109,6 +110,8 @@ class StreamSpec(Struct, frozen=True, kw_only=True):
     protected: bool = False
     """Nobody may delete or purge events."""
     compressed: bool = False
+    replicas: int = 1
+    """Servers that hold a copy; 3 on a cluster of 3."""
 
 
 class Declared(Struct, frozen=True, kw_only=True):

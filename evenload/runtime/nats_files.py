@@ -14,7 +14,7 @@ from msgspec import Struct
 from evenload.contracts import subjects
 from evenload.runtime.permissions import EVERYBODY, TELEMETRY, Permissions, Rights, home, limit_source, permissions
 
-CONFIG = "nats-server.conf"
+CONFIG, ACCOUNTS = "nats-server.conf", "accounts.conf"
 SYSTEM_USER = "system"
 REPORT = "REPORT"
 JETSTREAM_MEMORY = "256MB"
@@ -72,10 +72,16 @@ def name_in(plan: Plan, tenant: str, user: str) -> str:
     return user if len(plan.tenants) == 1 else f"{tenant}-{user}"
 
 
-def configuration(plan: Plan, passwords: Mapping[str, str]) -> str:
-    """Return the server's configuration. `passwords` = of each of `users` and of `SYSTEM_USER`."""
+def accounts(plan: Plan, passwords: Mapping[str, str]) -> str:
+    """Return who may do what, for the server's configuration to include. `passwords` = of `users` and `SYSTEM_USER`."""
+    lines = ["# Written by `evenload nats init`; it holds passwords: mode 0400.", *_accounts(plan, passwords)]
+    return "\n".join(lines) + "\n"
+
+
+def configuration(plan: Plan) -> str:
+    """Return the server's configuration."""
     lines = [
-        "# Written by `evenload nats init`; it holds passwords: mode 0400.",
+        "# Written by `evenload nats init`.",
         f"listen: {_quoted(plan.listen)}",
         "max_payload: 1MB",
         "max_pending: 16MB",
@@ -88,8 +94,7 @@ def configuration(plan: Plan, passwords: Mapping[str, str]) -> str:
         lines.append(f"http: {_quoted(plan.monitor)}")
     if plan.tls is not None:
         lines += _block("tls", _tls(plan.tls))
-    lines += _accounts(plan, passwords)
-    lines += _leaf_nodes(plan)
+    lines += [f"include {ACCOUNTS}", *_leaf_nodes(plan)]
     return "\n".join(lines) + "\n"
 
 
