@@ -86,7 +86,7 @@ trace: setup  ## S=FILE: one line a step of a scenario
 
 .PHONY: golden
 golden: setup  ## accept changed golden files and generated papers; explain the difference in the commit
-	@EVENLOAD_ACCEPT=1 $(BIN)/python -m pytest tests/golden tests/unit/contracts
+	@EVENLOAD_ACCEPT=1 $(BIN)/python -m pytest tests/golden tests/unit/contracts tests/deploy/test_rules.py
 
 .PHONY: integration
 integration: setup system  ## tests with real servers and sockets
