@@ -2,9 +2,11 @@
 
 import click
 
+from evenload.cli.backup import backup, restore
 from evenload.cli.check import check
 from evenload.cli.demo import demo
 from evenload.cli.detect import detect
+from evenload.cli.doctor import doctor
 from evenload.cli.nats import nats
 from evenload.cli.probe import probe
 from evenload.cli.run import run
@@ -39,7 +41,24 @@ def main() -> None:
     """
 
 
-for command in (up, demo, check, site, simulate, status, set_command, run, schema, station, probe, detect, nats):
+for command in (
+    up,
+    demo,
+    check,
+    site,
+    simulate,
+    status,
+    set_command,
+    run,
+    schema,
+    station,
+    probe,
+    detect,
+    nats,
+    doctor,
+    backup,
+    restore,
+):
     main.add_command(command)
 
 

@@ -106,7 +106,10 @@ OPERATOR = Rights(
     answers=False,
 )
 PROVISIONER = Rights(
-    user="provisioner", publish=("$JS.API.INFO", *MANAGING_API), reads=_ALL_BUCKETS, answers=False, writes=()
+    user="provisioner",
+    publish=("$JS.API.INFO", *MANAGING_API, "$JS.SNAPSHOT.>"),
+    reads=_ALL_BUCKETS,
+    answers=False,
 )
 SERVICES = (METER_INGEST, OCPP_GATEWAY, ALLOCATOR, PLUG_CONTROL, HOME_ASSISTANT)
 EVERYBODY = (*SERVICES, OPERATOR, PROVISIONER)

@@ -25,6 +25,11 @@ class Server:
         self.url = f"nats://{plan.listen}"
         self.running: Running
 
+    @property
+    def monitor(self) -> str:
+        """Its monitoring address."""
+        return f"http://{self.plan.monitor}"
+
     def creds(self, user: str) -> str:
         """Return the path of a user's credentials."""
         return str(self.folder / f"{user}.key")

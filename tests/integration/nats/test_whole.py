@@ -59,7 +59,9 @@ class Fleet:
 async def fleet(tmp_path: Path) -> AsyncIterator[Fleet]:
     """A provisioned server with all services, a meter, a heater and one station that may connect."""
     async with AsyncExitStack() as stack:
-        strict = await stack.enter_async_context(server(tmp_path, plan_in(tmp_path)))
+        strict = await stack.enter_async_context(
+            server(tmp_path, plan_in(tmp_path, monitor=f"127.0.0.1:{free_port()}"))
+        )
         _, meter = await stack.enter_async_context(device("homewizard", 1380))
         _, socket = await stack.enter_async_context(device("homewizard-socket", 460))
         found = Fleet(strict)
@@ -91,6 +93,7 @@ async def test_the_whole_system_runs_on_its_permissions(fleet: Fleet) -> None:
             assert b"Accepted" in reply.data
         await fleet.command("operator", "set", "wallbox", "mode", "standard")
         assert "wallbox" in await fleet.command("operator", "status")
+        await fleet.command("operator", "doctor", "--monitor", fleet.strict.monitor)
     finally:
         await station.end()
     for name in SERVICES:
