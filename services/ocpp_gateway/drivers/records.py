@@ -16,7 +16,6 @@ from evenload.contracts.wire import Codec, ContractError, encode
 from evenload.runtime.bus import Bucket, Bus, BusError, Conflict, Entry
 
 COUNTER_KEY: Final = "gateway.transaction_ids"
-TAG_KEY: Final = "gateway.tag_key"
 BLOCK: Final = 1_000
 MAX_ID: Final = 2**31 - 1
 TRIES: Final = 5
@@ -122,8 +121,8 @@ async def tag_key(bus: Bus) -> bytes:
     """Return the key that hashes id tags, made once for the installation. Raises `BusError`."""
     bucket = await bus.bucket(subjects.STATIONS)
     for _ in range(TRIES):
-        entry = await bucket.get(TAG_KEY)
+        entry = await bucket.get(subjects.TAG_KEY)
         if entry is not None:
             return bytes.fromhex(entry.value.decode())
-        await _written(bucket, TAG_KEY, None, secrets.token_hex(32).encode())
+        await _written(bucket, subjects.TAG_KEY, None, secrets.token_hex(32).encode())
     raise BusError("the key of id tags", f"could not be read in {TRIES} tries")
