@@ -96,6 +96,10 @@ integration: setup system  ## tests with real servers and sockets
 bench: setup  ## measure decisions, reading-to-station latency, gateway calls; ratios count, absolute figures drift
 	@for bench in decision latency gateway; do $(BIN)/python -m bench.$$bench; echo; done
 
+.PHONY: tx-kill
+tx-kill: setup  ## N=200: kill -9 gateway and server amid transactions; none may be lost, doubled or clash
+	@$(BIN)/python -m tests.kill --rounds $(or $(N),200) --seed $(or $(SEED),1)
+
 .PHONY: prove
 prove: setup  ## N=10000: random sites against an independent judge and an exact solver
 	@$(BIN)/python -m bench.prove --sites $(or $(N),1000) --seed $(or $(SEED),0)
