@@ -1,11 +1,14 @@
 """The shell of the gateway: starts what `gateway.py` needs, listens, and drains.
 
-Ready when the records are read, the site files are watched, setpoints are subscribed and the port is open.
+Ready when the records and the site files are read, setpoints are subscribed and the port is open, in this order: a
+station that dials a restarted gateway must meet the transactions that it had before.
 """
 
+import asyncio
 import contextlib
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from evenload.contracts import subjects
 from evenload.runtime.service import Context
@@ -19,6 +22,9 @@ from services.ocpp_gateway.drivers.tls import TlsFiles
 from services.ocpp_gateway.drivers.world import World
 from services.ocpp_gateway.metrics import GatewayMetrics
 from services.ocpp_gateway.pacing import Pace
+
+SITES_S: Final = 10.0
+"""How long the port stays closed for site files that do not come."""
 
 
 class PortTaken(Exception):
@@ -57,7 +63,10 @@ async def start(ctx: Context, pace: Pace) -> tuple[Gateway, int]:
     gateway = Gateway(world, is_open=ctx.settings.ocpp_open, by_certificate=by_certificate)
     await records.load()
     ctx.spawn("stations", records.watch)
-    ctx.spawn("sites", lambda: watch_sites(ctx, gateway.on_site))
+    seen = asyncio.Event()
+    ctx.spawn("sites", lambda: watch_sites(ctx, gateway.on_site, seen))
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(seen.wait(), SITES_S)
     await ctx.bus.subscribe(subjects.setpoint(), gateway.on_setpoint)
     return gateway, await _listen(ctx, gateway, files)
 

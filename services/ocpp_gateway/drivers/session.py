@@ -87,7 +87,9 @@ class Session:
     def replan(self, plan: StationPlan) -> None:
         """Take a new site file."""
         if plan != self.station.plan:
-            self.station = with_plan(self.station, plan)
+            record = self.world.records.by_key.get(subjects.token(self.key))
+            station = with_plan(self.station, plan)
+            self.station = learning.reopened(station, record.learned) if record is not None else station
             self.pump()
 
     def take_setpoint(self, setpoint: Setpoint) -> None:
