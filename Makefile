@@ -108,6 +108,10 @@ fuzz: setup  ## N=1000000: hostile input to the gateway's cores, made from the O
 fuzz-socket: setup  ## N=100000: the same over sockets to a gateway process
 	@$(BIN)/python -m tests.fuzz socket --number $(or $(N),100000) --seed $(or $(SEED),1)
 
+.PHONY: intruders
+intruders: setup  ## N=10000: connects without the right password; none may get in or put a station out
+	@$(BIN)/python -m tests.fuzz intruders --number $(or $(N),10000) --seed $(or $(SEED),1)
+
 .PHONY: prove
 prove: setup  ## N=10000: random sites against an independent judge and an exact solver
 	@$(BIN)/python -m bench.prove --sites $(or $(N),1000) --seed $(or $(SEED),0)

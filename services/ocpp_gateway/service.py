@@ -6,6 +6,7 @@ station that dials a restarted gateway must meet the transactions that it had be
 
 import asyncio
 import contextlib
+import resource
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -23,6 +24,7 @@ from services.ocpp_gateway.drivers.world import World
 from services.ocpp_gateway.metrics import GatewayMetrics
 from services.ocpp_gateway.pacing import Pace
 
+MOST_FILES: Final = 1_048_576
 SITES_S: Final = 10.0
 """How long the port stays closed for site files that do not come."""
 
@@ -80,6 +82,15 @@ def tls_files(settings: Settings) -> TlsFiles | None:
     return TlsFiles(Path(settings.ocpp_tls_cert), Path(key), authority)
 
 
+def raise_file_limit() -> int:
+    """Let this process have as many sockets as the system allows; return how many. Many systems begin with 1,024."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_FILES if hard == resource.RLIM_INFINITY else hard
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
 async def _listen(ctx: Context, gateway: Gateway, files: TlsFiles | None) -> int:
     context = None if files is None else tls.make_context(files)
     host, port = ctx.settings.ocpp_host, ctx.settings.ocpp_port
@@ -90,6 +101,7 @@ async def _listen(ctx: Context, gateway: Gateway, files: TlsFiles | None) -> int
         raise PortTaken(host, port, fault.strerror or str(fault)) from fault
     scheme = "ws" if context is None else "wss"
     ctx.log.info("stations connect to %s://%s:%d/<station id>", scheme, host, server.port)
+    ctx.log.info("room for %d connections", raise_file_limit())
     if files is not None and context is not None:
         ctx.spawn("certificates", partial(tls.watch, context, files, ctx.log.warning))
 

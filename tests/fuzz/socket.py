@@ -12,19 +12,23 @@ import resource
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from evenload.contracts import subjects
+from evenload.contracts.records import StationRecord
+from evenload.contracts.wire import encode
 from evenload.runtime.apply import apply_site
 from evenload.runtime.clock import SystemClock
 from evenload.runtime.declared import ensure
 from evenload.runtime.nats_bus import connect_nats
 from evenload.runtime.server import EmbeddedServer
 from evenload.runtime.settings import Settings
+from evenload.site.credentials import make_credential
 from services.ocpp_gateway.frames import Call, PeerProtocolError, parse
 from tests.fuzz.client import Client, Closed, frame, hostile_frames, hostile_handshake
 from tests.fuzz.inputs import Inputs
@@ -183,11 +187,14 @@ class Attacker:
                 self._fault(f"closed with {end.code}", data)
 
 
-async def witness(name: str, port: int, heard: Heard) -> None:
-    """Send heartbeats for ever, at most ten a second; each must be answered on the same connection."""
+async def witness(name: str, port: int, heard: Heard, *more: str) -> None:
+    """Send heartbeats for ever, at most ten a second; each must be answered on the same connection.
+
+    `more` are further lines of its handshake.
+    """
     client, number = Client(port), 0
     version = "1.6" if name == "W0" else "2.0.1"
-    await client.open(name, f"ocpp{version}")
+    await client.open(name, f"ocpp{version}", *more)
     client.send(frame(BOOTS.get(version, BOOTS["2.x"])))
     while True:
         number += 1
@@ -215,15 +222,23 @@ def site_text(stations: int) -> str:
 
 
 @asynccontextmanager
-async def gateway_process(folder: Path, text: str, **environment: str) -> AsyncIterator[tuple[Running, int]]:
-    """Run a server and a gateway that has read the site `text`; yield the process and its port."""
+async def gateway_process(
+    folder: Path, text: str, passwords: Mapping[str, str] | None = None
+) -> AsyncIterator[tuple[Running, int]]:
+    """Run a server and a gateway that has read the site `text`; yield the process and its port.
+
+    With `passwords` by station it lets in who has one, without them everybody.
+    """
     server = EmbeddedServer(folder / "nats")
     await server.start()
     bus = await connect_nats(Settings(nats_url=server.url), "fuzz", "fuzz", SystemClock(), wait_s=5)
     await ensure(bus)
     await apply_site(bus, text, "fuzz.yaml", datetime.now(UTC))
-    port = free_port()
-    settings = {"EVENLOAD_OCPP_OPEN": "1"} | environment
+    bucket, port = await bus.bucket(subjects.STATIONS), free_port()
+    for station, password in (passwords or {}).items():
+        record = StationRecord(station=station, site="fuzz", credential=make_credential(password, b"0123456789abcdef"))
+        await bucket.put(subjects.station_key(station), encode(record))
+    settings = {"EVENLOAD_OCPP_OPEN": "0" if passwords else "1"}
     running = await Running.start(
         sys.executable, "-m", "services.ocpp_gateway", EVENLOAD_NATS_URL=server.url, EVENLOAD_OCPP_PORT=str(port),
         EVENLOAD_HTTP_PORT="0", **settings,

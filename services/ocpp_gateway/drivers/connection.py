@@ -65,10 +65,7 @@ class Connection:
     def on_frame(self, data: bytes) -> None:
         """Take a message: answer a call, hand on an answer."""
         now_s = self._heard()
-        self._pace, pause_s = take(self._pace, self._world.pace, now_s)
-        if pause_s > 0:
-            self._socket.hold("pace", held=True)
-            asyncio.get_running_loop().call_later(pause_s, self._socket.hold, "pace", False)
+        self._keep_pace(now_s)
         try:
             frame = frames.parse(data, self._limit_bytes())
             if isinstance(frame, Call):
@@ -83,6 +80,17 @@ class Connection:
     def on_pong(self) -> None:
         """Take that the station lives."""
         self._heard()
+
+    def on_noise(self) -> None:
+        """Take a ping, or a part of a message."""
+        self._keep_pace(self._heard())
+
+    def _keep_pace(self, now_s: float) -> None:
+        """Stop reading for a while when the station sends too fast."""
+        self._pace, pause_s = take(self._pace, self._world.pace, now_s)
+        if pause_s > 0:
+            self._socket.hold("pace", held=True)
+            asyncio.get_running_loop().call_later(pause_s, self._socket.hold, "pace", False)
 
     def on_closed(self) -> None:
         """End everything that belongs to the socket."""

@@ -25,6 +25,8 @@ from services.ocpp_gateway.handshake import Refusal
 
 HANDSHAKE_S: Final = 15.0
 CLOSE_S: Final = 1.0
+SHAKING_AT_ONCE: Final = 8_192
+"""Handshakes under way: more than a whole park that comes back at once."""
 WRITE_HIGH_BYTES: Final = 65_536
 QUIET: Final = logging.getLogger("evenload.ocpp_gateway.websockets")
 """Refusals and broken sockets are told by us, with what to do."""
@@ -38,6 +40,9 @@ class Receiver(Protocol):
 
     def on_pong(self) -> None:
         """Take that the peer answered a ping."""
+
+    def on_noise(self) -> None:
+        """Take a frame that is no message by itself: a ping, a part of one; they count against the pace too."""
 
     def on_closed(self) -> None:
         """Take that the peer is gone; called once."""
@@ -117,8 +122,8 @@ class StationSocket(asyncio.Protocol):
         """Wait for the handshake, for 15 s."""
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=WRITE_HIGH_BYTES)
-        self._timer = asyncio.get_running_loop().call_later(HANDSHAKE_S, self._abort)
-        self._server.sockets.add(self)
+        self._timer = asyncio.get_running_loop().call_later(HANDSHAKE_S, self.abort)
+        self._server.greet(self)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the peer."""
@@ -186,7 +191,7 @@ class StationSocket(asyncio.Protocol):
             self._protocol.send_close(code, why[:100])
             self._flush()
         elif self._protocol.state is State.CONNECTING:
-            self._abort()
+            self.abort()
 
     # --- between them ---
 
@@ -203,12 +208,15 @@ class StationSocket(asyncio.Protocol):
         elif frame.opcode in (Opcode.TEXT, Opcode.BINARY):
             self._parts = [bytes(frame.data)]
         elif frame.opcode is Opcode.CONT and self._parts is not None:
-            self._parts.append(bytes(frame.data))
+            if frame.data:
+                self._parts.append(bytes(frame.data))
             if frame.fin:
                 whole, self._parts = b"".join(self._parts), None
                 self._hand_over(whole)
         elif frame.opcode is Opcode.PONG and self.receiver is not None:
             self.receiver.on_pong()
+        if self.receiver is not None and (frame.opcode is Opcode.PING or not frame.fin):
+            self.receiver.on_noise()
 
     def _hand_over(self, data: bytes) -> None:
         if self._held or self.receiver is None:
@@ -236,9 +244,10 @@ class StationSocket(asyncio.Protocol):
             else:
                 transport.close()
         if self._protocol.close_expected() and self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(CLOSE_S, self._abort)
+            self._timer = asyncio.get_running_loop().call_later(CLOSE_S, self.abort)
 
-    def _abort(self) -> None:
+    def abort(self) -> None:
+        """Cut the connection."""
         if self._transport is not None:
             self._transport.abort()
 
@@ -262,6 +271,7 @@ class StationSocket(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._server.shaking.pop(self, None)
         self._protocol.send_response(response)
         self._flush()
         return self._protocol.state is State.OPEN
@@ -286,6 +296,8 @@ class StationServer:
 
     def __init__(self) -> None:
         self.sockets: set[StationSocket] = set()
+        self.shaking: dict[StationSocket, None] = {}
+        """Those whose handshake is not answered yet, oldest first."""
         self.gone = asyncio.Event()
         self._server: asyncio.Server | None = None
 
@@ -305,9 +317,17 @@ class StationServer:
         assert self._server is not None
         return int(self._server.sockets[0].getsockname()[1])
 
+    def greet(self, socket: StationSocket) -> None:
+        """Take a new socket; of too many that say nothing the oldest is cut off."""
+        self.sockets.add(socket)
+        self.shaking[socket] = None
+        if len(self.shaking) > SHAKING_AT_ONCE:
+            next(iter(self.shaking)).abort()
+
     def forget(self, socket: StationSocket) -> None:
         """Take that a socket is gone."""
         self.sockets.discard(socket)
+        self.shaking.pop(socket, None)
         if not self.sockets:
             self.gone.set()
 
