@@ -201,7 +201,10 @@ class Connection:
         session.pump()
 
     async def _note(self, call: Call) -> int:
-        """Note the id that a new transaction gets, in memory and in the station's record; return it."""
+        """Note the id that a new transaction gets, in memory and in the station's record; return it.
+
+        The record is looked at for a repeat too: writing it may have failed the first time.
+        """
         session = self.session
         fresh_id = await self._world.ids.ready()
         try:
@@ -211,7 +214,7 @@ class Connection:
         if took:
             self._world.ids.take(fresh_id)
             session.station = station
-            await session.keeper.remember()
+        await session.keeper.remember()
         return fresh_id
 
     # --- what we send ---

@@ -114,6 +114,21 @@ async def test_without_the_stream_there_is_no_answer_and_the_repeat_gets_one(wor
     assert [event["type"] for event in stored(world)] == ["TransactionStarted"]
 
 
+async def test_an_id_that_could_not_be_kept_at_first_is_kept_before_the_repeat_is_answered(world: World) -> None:
+    async with foreign(world) as station:
+        await station.boot()
+        await station.start_charging("2026-01-01T00:00:00Z")  # a block of ids is there now
+        station._response_timeout = 0.2
+        world.network.down()
+        with pytest.raises(asyncio.TimeoutError):
+            await station.start_charging(STAMP)
+        world.network.restore()
+        transaction = await station.start_charging(STAMP)
+        entry = await (await world.bus.bucket(subjects.STATIONS)).get("cp001")
+        assert entry is not None
+        assert json.decode(entry.value)["learned"]["start_1"].endswith(f":{transaction}")
+
+
 async def test_a_queue_from_an_outage_is_stored_as_late_and_controls_nothing(world: World) -> None:
     async with foreign(world) as station:
         await station.boot()
