@@ -19,6 +19,7 @@ COUNTER_KEY: Final = "gateway.transaction_ids"
 BLOCK: Final = 1_000
 MAX_ID: Final = 2**31 - 1
 TRIES: Final = 5
+READS_AT_ONCE: Final = 64
 
 _codec = Codec(StationRecord, "StationRecord")
 RecordChange = Callable[[str, StationRecord | None, StationRecord | None], None]
@@ -34,11 +35,15 @@ class StationRecords:
 
     async def load(self) -> None:
         """Read all records once, so that no station is refused because we have just started."""
-        bucket = await self._bus.bucket(subjects.STATIONS)
-        for key in await bucket.keys():
-            entry = await bucket.get(key) if "." not in key else None
+        bucket, places = await self._bus.bucket(subjects.STATIONS), asyncio.Semaphore(READS_AT_ONCE)
+
+        async def read(key: str) -> None:
+            async with places:
+                entry = await bucket.get(key)
             if entry is not None:
                 self._take(key, entry.value)
+
+        await asyncio.gather(*(read(key) for key in await bucket.keys() if "." not in key))
 
     async def watch(self) -> None:
         """Follow all changes for ever."""
