@@ -182,13 +182,15 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-async def gathered(port: int, number: int) -> list[LightStation]:
-    """Return so many stations, connected and booted, a few hundred at a time."""
+async def gathered(port: int, number: int, *, muted: bool = False) -> list[LightStation]:
+    """Return so many stations, connected and booted, a few hundred at a time; `muted` ones leave calls waiting."""
     places = asyncio.Semaphore(AT_ONCE)
 
     async def one(place: int) -> LightStation:
         async with places:
             station = await LightStation.connect(f"S{place}", port)
+            if muted:
+                station.mute()
             await station.boot()
             return station
 
@@ -273,13 +275,19 @@ async def _round(server: Server, number: int) -> Figures:
     return Figures(answered / SECONDS, answered / used_s, p99_ms, 100.0 * grown_kib / before_kib)
 
 
-async def _idle(server: Server, number: int) -> tuple[float, float]:
-    """Return connects (handshake, boot, setup) per CPU second, and KiB for each idle session."""
-    before_s, before_kib = server.cpu_s(), server.resident_kib()
-    stations = await gathered(server.port, number)
+async def _idle(server: Server, number: int, base_kib: int) -> tuple[float, float]:
+    """Return connects (handshake and boot) per CPU second, and KiB for each idle session, set up and with its state.
+
+    `base_kib` is the memory of a server that knows one station.
+    """
+    before_s, awake = server.cpu_s(), asyncio.create_task(_stay_awake())
+    stations = await gathered(server.port, number, muted=True)
     connected_s = server.cpu_s() - before_s
+    awake.cancel()
+    for station in stations:
+        station.unmute()
     await settled(stations)
-    kib = (server.resident_kib() - before_kib) / number
+    kib = (server.resident_kib() - base_kib) / number
     for station in stations:
         station.abort()
     return number / connected_s, kib
@@ -334,8 +342,10 @@ def main() -> int:
                     figures.append(run(_round(server, wanted.stations)))
         idle = {}
         for name in which:
+            with serving(name, 1, folder if name == "node" else "") as server:
+                base_kib = server.resident_kib()
             with serving(name, wanted.idle, folder if name == "node" else "") as server:
-                idle[name] = run(_idle(server, wanted.idle))
+                idle[name] = run(_idle(server, wanted.idle, base_kib))
     show({name: middle(figures) for name, figures in found.items()}, idle, wanted)
     return 0
 

@@ -33,6 +33,7 @@ class LightStation(asyncio.Protocol):
         self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.calls = 0
+        self._kept: list[bytes] | None = None
 
     @classmethod
     async def connect(
@@ -100,16 +101,28 @@ class LightStation(asyncio.Protocol):
         self.opened.set_result(None)
         return True
 
+    def mute(self) -> None:
+        """Keep the gateway's calls unanswered from now on."""
+        self._kept = []
+
+    def unmute(self) -> None:
+        """Answer what was kept."""
+        kept, self._kept = self._kept or [], None
+        for payload in kept:
+            self._on_text(payload)
+
     def _on_text(self, payload: bytes) -> None:
         frame = msgspec.json.decode(payload)
-        if frame[0] == 2:
+        if frame[0] == 2 and self._kept is not None:
+            self._kept.append(payload)
+        elif frame[0] == 2:
             self.calls += 1
             answer = ACCEPTED if self._answerer is None else self._answerer(self, frame[2], frame[3])
             self._write(msgspec.json.encode((3, frame[1], answer)), 0x81)
-            return
-        waiting = self._waiting.pop(frame[1], None)
-        if waiting is not None and not waiting.done():
-            waiting.set_result(frame[2])
+        else:
+            waiting = self._waiting.pop(frame[1], None)
+            if waiting is not None and not waiting.done():
+                waiting.set_result(frame[2])
 
     def ask(self, action: str, payload: bytes) -> asyncio.Future[Any]:
         """Send a call with this JSON payload; return what will be its answer."""

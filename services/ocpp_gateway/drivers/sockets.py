@@ -97,6 +97,15 @@ def _common_name(transport: asyncio.Transport) -> str | None:
     return next((str(value) for name, value in pairs if name == "commonName"), None)
 
 
+def text_head(length: int) -> bytes:
+    """Return the head of a whole, unmasked text frame (RFC 6455 section 5.2)."""
+    if length < 126:
+        return bytes((0x81, length))
+    if length < 65_536:
+        return b"\x81\x7e" + length.to_bytes(2, "big")
+    return b"\x81\x7f" + length.to_bytes(8, "big")
+
+
 class StationSocket(asyncio.Protocol):
     """A `Socket` on asyncio's transport."""
 
@@ -161,10 +170,12 @@ class StationSocket(asyncio.Protocol):
     # --- the connection's side ---
 
     def send(self, frame: bytes) -> None:
-        """Send one text frame; nothing happens when the peer is gone."""
-        if self._protocol.state is State.OPEN:
-            self._protocol.send_text(frame)
-            self._flush()
+        """Send one text frame; nothing happens when the peer is gone.
+
+        A text frame of a server's changes nothing in the protocol's state: it goes out at once.
+        """
+        if self._protocol.state is State.OPEN and self._transport is not None:
+            self._transport.write(text_head(len(frame)) + frame)
 
     def ping(self) -> None:
         """Ask for a pong."""
