@@ -96,6 +96,22 @@ integration: setup system  ## tests with real servers and sockets
 bench: setup  ## measure decisions, reading-to-station latency, gateway calls; ratios count, absolute figures drift
 	@for bench in decision latency gateway; do $(BIN)/python -m bench.$$bench; echo; done
 
+.PHONY: tx-kill
+tx-kill: setup  ## N=200: kill -9 gateway and server amid transactions; none may be lost, doubled or clash
+	@$(BIN)/python -m tests.kill --rounds $(or $(N),200) --seed $(or $(SEED),1)
+
+.PHONY: fuzz
+fuzz: setup  ## N=1000000: hostile input to the gateway's cores, made from the OCPP schemas
+	@$(BIN)/python -m tests.fuzz process --number $(or $(N),1000000) --seed $(or $(SEED),1)
+
+.PHONY: fuzz-socket
+fuzz-socket: setup  ## N=100000: the same over sockets to a gateway process
+	@$(BIN)/python -m tests.fuzz socket --number $(or $(N),100000) --seed $(or $(SEED),1)
+
+.PHONY: intruders
+intruders: setup  ## N=10000: connects without the right password; none may get in or put a station out
+	@$(BIN)/python -m tests.fuzz intruders --number $(or $(N),10000) --seed $(or $(SEED),1)
+
 .PHONY: prove
 prove: setup  ## N=10000: random sites against an independent judge and an exact solver
 	@$(BIN)/python -m bench.prove --sites $(or $(N),1000) --seed $(or $(SEED),0)

@@ -16,6 +16,8 @@ from evenload.cli.simulate import simulate
 from evenload.cli.site import site
 from evenload.cli.station import station
 from evenload.cli.status import status
+from evenload.cli.tags import tag
+from evenload.cli.transactions import transactions
 from evenload.cli.up import up
 
 EPILOG = """\b
@@ -52,6 +54,8 @@ for command in (
     run,
     schema,
     station,
+    transactions,
+    tag,
     probe,
     detect,
     nats,

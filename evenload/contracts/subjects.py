@@ -5,6 +5,9 @@ written with each byte outside [A-Za-z0-9_-] as =XX.
 """
 
 SITES, OVERRIDES, STATIONS, OWNERS, MEMORY, EPOCHS = "sites", "overrides", "stations", "owners", "memory", "epochs"
+TAGS = "tags"
+TAG_KEY = "gateway.tag_key"
+"""Key in bucket `stations`: the secret that hashes id tags."""
 
 
 def token(text: str) -> str:

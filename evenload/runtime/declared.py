@@ -35,6 +35,7 @@ BUCKETS = (
     BucketSpec(name=subjects.SITES),
     BucketSpec(name=subjects.OVERRIDES),
     BucketSpec(name=subjects.STATIONS),
+    BucketSpec(name=subjects.TAGS),
     BucketSpec(name=subjects.OWNERS, storage="memory", ttl_s=5.0),
     BucketSpec(name=subjects.MEMORY),
     BucketSpec(name=subjects.EPOCHS),

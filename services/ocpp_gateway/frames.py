@@ -104,7 +104,7 @@ def id_ahead(data: bytes) -> str:
 def _message_id(raw: Raw) -> str:
     try:
         message_id = _text.decode(raw)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         raise PeerProtocolError("FormationViolation", "message id is not a text") from None
     if not 0 < len(message_id) <= MAX_ID or not message_id.isprintable():
         raise PeerProtocolError("FormationViolation", f"message id is not 1 to {MAX_ID} printable characters")

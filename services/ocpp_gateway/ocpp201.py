@@ -12,6 +12,7 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from evenload.contracts.events import LoadStatus, TransactionEnded, TransactionStarted, TransactionUpdated
+from evenload.transactions.tags import content_hash, tag_hash
 from services.ocpp_gateway.frames import PeerProtocolError
 from services.ocpp_gateway.heard import Told, Values, status_told, values_told, with_status
 from services.ocpp_gateway.measured import observe
@@ -45,10 +46,8 @@ from services.ocpp_gateway.transactions16 import (
     MAX_TAG,
     Handled,
     begin,
-    content_hash,
     end,
     is_late,
-    tag_hash,
     tag_status,
 )
 
@@ -164,8 +163,12 @@ def _facts(station: Station, outlet: Outlet | None, told: TransactionEvent, mome
 
 
 def _message_id(station: Station, told: TransactionEvent, what: str) -> str:
-    """Return what a repeat of the event has too: (station, transaction, seqNo)."""
-    return f"2x-{what}-{content_hash(station.plan.station.lower(), _id(told), told.seq_no)}"
+    """Return what a repeat of the event has too: (station, transaction, seqNo), its time where one is missing."""
+    assert told.transaction_info is not None
+    identity: tuple[object, ...] = (station.plan.station.lower(), _id(told), told.seq_no)
+    if told.seq_no is None or not text(told.transaction_info.transaction_id, MAX_ID):
+        identity = (*identity, told.timestamp, told.trigger_reason)
+    return f"2x-{what}-{content_hash(*identity)}"
 
 
 def _energy_wh(outlet: Outlet | None, station: Station, told: TransactionEvent) -> float | None:

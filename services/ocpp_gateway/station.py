@@ -225,6 +225,8 @@ class Station(Struct, frozen=True, kw_only=True):
     """Unavailable or faulted, told for connector 0: the station as a whole."""
     distrusted: tuple[Rung, ...] = ()
     """Ways that were accepted and not obeyed."""
+    strays: tuple[tuple[str, int], ...] = ()
+    """1.6: starts on connectors that no load names, as content and id; the content is "" after the stop."""
 
 
 class Moment(Struct, frozen=True, kw_only=True):

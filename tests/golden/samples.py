@@ -180,6 +180,7 @@ _SAMPLES: tuple[msgspec.Struct, ...] = (
         learned={"rate_unit": "W", "max_periods": 4},
         holder="gateway-1/7",
     ),
+    records.TagRecord(name="Anna"),
     records.OwnerRecord(process="allocator-b7f3", sites=("home",)),
     records.EpochRecord(site="home", epoch=2, process="allocator-b7f3"),
 )

@@ -65,10 +65,7 @@ class Connection:
     def on_frame(self, data: bytes) -> None:
         """Take a message: answer a call, hand on an answer."""
         now_s = self._heard()
-        self._pace, pause_s = take(self._pace, self._world.pace, now_s)
-        if pause_s > 0:
-            self._socket.hold("pace", held=True)
-            asyncio.get_running_loop().call_later(pause_s, self._socket.hold, "pace", False)
+        self._keep_pace(now_s)
         try:
             frame = frames.parse(data, self._limit_bytes())
             if isinstance(frame, Call):
@@ -83,6 +80,17 @@ class Connection:
     def on_pong(self) -> None:
         """Take that the station lives."""
         self._heard()
+
+    def on_noise(self) -> None:
+        """Take a ping, or a part of a message."""
+        self._keep_pace(self._heard())
+
+    def _keep_pace(self, now_s: float) -> None:
+        """Stop reading for a while when the station sends too fast."""
+        self._pace, pause_s = take(self._pace, self._world.pace, now_s)
+        if pause_s > 0:
+            self._socket.hold("pace", held=True)
+            asyncio.get_running_loop().call_later(pause_s, self._socket.hold, "pace", False)
 
     def on_closed(self) -> None:
         """End everything that belongs to the socket."""
@@ -193,7 +201,10 @@ class Connection:
         session.pump()
 
     async def _note(self, call: Call) -> int:
-        """Note the id that a new transaction gets, in memory and in the station's record; return it."""
+        """Note the id that a new transaction gets, in memory and in the station's record; return it.
+
+        The record is looked at for a repeat too: writing it may have failed the first time.
+        """
         session = self.session
         fresh_id = await self._world.ids.ready()
         try:
@@ -203,7 +214,7 @@ class Connection:
         if took:
             self._world.ids.take(fresh_id)
             session.station = station
-            await session.keeper.remember()
+        await session.keeper.remember()
         return fresh_id
 
     # --- what we send ---

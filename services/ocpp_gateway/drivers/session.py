@@ -6,6 +6,7 @@ waits for the station.
 """
 
 import asyncio
+import zlib
 from collections.abc import Coroutine, Iterable
 from typing import Any, Final, Protocol
 
@@ -79,15 +80,19 @@ class Session:
         self.keeper = Keeper(lambda: self.station, world, self.spawn)
         self._calls: Subscription | None = None
         self._duplicate_s: float | None = None
-        self._published_s = world.clock.monotonic()
-        self._arm(PUBLISH_PERIOD_S)
+        first_s = PUBLISH_PERIOD_S * (zlib.crc32(key.encode()) % 1000) / 1000
+        self._published_s = world.clock.monotonic() + first_s - PUBLISH_PERIOD_S
+        """Stations are told at different moments of the period: a thousand at once would hold up everything else."""
+        self._arm(first_s)
 
     # --- facts come in ---
 
     def replan(self, plan: StationPlan) -> None:
         """Take a new site file."""
         if plan != self.station.plan:
-            self.station = with_plan(self.station, plan)
+            record = self.world.records.by_key.get(subjects.token(self.key))
+            station = with_plan(self.station, plan)
+            self.station = learning.reopened(station, record.learned) if record is not None else station
             self.pump()
 
     def take_setpoint(self, setpoint: Setpoint) -> None:

@@ -4,6 +4,7 @@ import json
 import random
 from typing import Any
 
+import pytest
 from msgspec import Raw
 
 from evenload.contracts.events import Alert, LoadState, TransactionEvent
@@ -14,6 +15,7 @@ from services.ocpp_gateway.frames import Call, PeerProtocolError, parse, write_r
 from services.ocpp_gateway.states import load_state
 from services.ocpp_gateway.station import Keep, Station, Tell
 from services.ocpp_gateway.transactions16 import note_start
+from tests.fuzz.in_process import fuzz
 from tests.unit.ocpp_gateway.builders import UTC0, at, charging, due, stamp, station
 
 _states = Codec(LoadState, "LoadState")
@@ -139,3 +141,26 @@ def test_mangled_bytes_never_raise_anything_but_a_refusal() -> None:
                 step(charging(station()), parsed, 1.0)
         except PeerProtocolError:
             continue
+
+
+FOUND = (
+    b'[2, "1\xa0\xef", "Boot", {}]',
+    b'[3, "c4\xde\'", {"status": " 9.6 "}]',
+    b'[4, "c63\xed", "", "why", {}]',
+    b'[2, "1", "\xc3\x28", {}]',
+)
+"""Inputs that left the frame reader as another exception once, as `make fuzz` found them."""
+
+
+@pytest.mark.parametrize("data", FOUND)
+def test_what_the_fuzzer_found_is_refused(data: bytes) -> None:
+    with pytest.raises(PeerProtocolError) as caught:
+        parse(data)
+    assert caught.value.code == "FormationViolation"
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_short_run_of_the_fuzzer_finds_nothing(seed: int) -> None:
+    found = fuzz(6_000, seed)
+    assert not found.faults, str(found)
+    assert found.outcomes["answered"] > 1_000
