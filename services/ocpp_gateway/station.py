@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from evenload.contracts.events import Event, LoadStatus, Setpoint, Severity
 from services.ocpp_gateway.config import OutletPlan, StationPlan
 from services.ocpp_gateway.samples import Sampled
+from services.ocpp_gateway.session_states import SessionState
 
 Unit = Literal["A", "W"]
 Purpose = Literal["tx", "default", "max"]
@@ -192,10 +193,7 @@ class Link(Struct, frozen=True, kw_only=True):
 
     token: str
     connected_s: float
-    booted: bool = False
-    boot_asked: bool = False
-    is_open: bool = False
-    configured: bool = False
+    state: SessionState = "silent"
     steps: tuple[Step, ...] = ()
     flight: Flight | None = None
     unanswered: int = 0

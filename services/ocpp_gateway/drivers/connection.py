@@ -21,6 +21,7 @@ from services.ocpp_gateway.drivers.session import Session
 from services.ocpp_gateway.drivers.sockets import Socket
 from services.ocpp_gateway.frames import Call, CallError, CallResult, PeerProtocolError, Unasked
 from services.ocpp_gateway.pacing import Bucket, take
+from services.ocpp_gateway.session_states import KNOWN, OPEN
 from services.ocpp_gateway.station import Flight, Keep, Moment
 from services.ocpp_gateway.transactions16 import Handled
 
@@ -106,7 +107,7 @@ class Connection:
 
     def _limit_bytes(self) -> int:
         link = self.session.station.link
-        booted = link is not None and (link.booted or link.is_open)
+        booted = link is not None and link.state in KNOWN
         return frames.MAX_FRAME_BYTES if booted else frames.MAX_FRAME_BEFORE_BOOT_BYTES
 
     def _refuse(self, fault: PeerProtocolError) -> None:
@@ -131,7 +132,7 @@ class Connection:
 
     def _is_open(self) -> bool:
         link = self.session.station.link
-        return link is not None and link.is_open
+        return link is not None and link.state in OPEN
 
     def _step(self, call: Call, moment: Moment) -> Handled:
         """Run the core on a call; the state moves on. Raises `PeerProtocolError` with the call's id."""

@@ -13,7 +13,7 @@ from tests.unit.ocpp_gateway.builders import at, station
 def test_a_call_that_the_standard_does_not_know_fails_the_test(dialect: Dialect) -> None:
     found = station()
     assert found.link is not None
-    asked = replace(found, link=replace(found.link, asked=("Reset", {"type": "Gently"}), configured=False))
+    asked = replace(found, link=replace(found.link, asked=("Reset", {"type": "Gently"}), state="reading"))
     with pytest.raises(AssertionError, match=f"OCPP {dialect.version} Reset"):
         dialect.next_call(asked, at(0.0))
     assert len(conftest.FAULTS) == 1
