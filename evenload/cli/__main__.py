@@ -13,6 +13,7 @@ from evenload.cli.set_command import set_command
 from evenload.cli.simulate import simulate
 from evenload.cli.site import site
 from evenload.cli.station import station
+from evenload.cli.station_verbs import VERBS
 from evenload.cli.status import status
 from evenload.cli.up import up
 
@@ -41,6 +42,8 @@ def main() -> None:
 
 for command in (up, demo, check, site, simulate, status, set_command, run, schema, station, probe, detect, nats):
     main.add_command(command)
+for verb in VERBS:
+    station.add_command(verb)
 
 
 if __name__ == "__main__":

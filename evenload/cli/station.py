@@ -38,7 +38,7 @@ Examples:
 
 @click.group()
 def station() -> None:
-    """Charging stations: let one connect, list them, see what is known of one."""
+    """Charging stations: let one connect, see what is known of it, start, stop, restart it, ask it."""
 
 
 @station.command(epilog=ADD_EXAMPLES)
@@ -202,14 +202,30 @@ Examples:
 def call_station(
     *, station_id: str, action: str, payload: str, timeout_s: float, nats: str | None, data_dir: Path | None
 ) -> None:
-    """Send one OCPP call to STATION and print its answer; ACTION and PAYLOAD are those of its OCPP version."""
+    """Send one OCPP call to STATION and print its answer.
+
+    ACTION and PAYLOAD are those of its OCPP version, or of 1.6. What is needed often has a command of its own.
+    """
     try:
         told = msgspec.json.decode(payload, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError) as fault:
         raise click.UsageError(f"PAYLOAD is no JSON object: {fault}") from fault
     if not 0 < timeout_s <= 60:
         raise click.UsageError("--timeout: expected more than 0 and at most 60 s")
-    call = StationCall(action=action, payload=told, timeout_s=timeout_s)
+    print_answer(station_id, action, told, timeout_s=timeout_s, nats=nats, data_dir=data_dir)
+
+
+def print_answer(
+    station_id: str,
+    action: str,
+    payload: dict[str, Any],
+    *,
+    nats: str | None,
+    data_dir: Path | None,
+    timeout_s: float = 10.0,
+) -> None:
+    """Send one OCPP call to a station and print its answer; a refusal ends the command."""
+    call = StationCall(action=action, payload=payload, timeout_s=timeout_s)
     reply = asyncio.run(_call(station_id, call, nats=nats, data_dir=data_dir))
     if not reply.ok:
         raise Failure(f"{station_id}: {reply.error}", "evenload station show tells what is known of it")

@@ -61,6 +61,11 @@ TROUBLES: Final[dict[str, Trouble]] = {
         "{station} has a wrong clock",
         "none needed for control: profiles follow its own clock; set its time zone or time server for its records",
     ),
+    "station_outside": Trouble(
+        "info",
+        "{station} connector {connector} is limited by somebody else",
+        "none if you know of it: the lower limit counts; it is never cleared from here",
+    ),
     "station_no_zero": Trouble(
         "warning",
         "{station} connector {connector} takes no limit below {least_a:g} A: it cannot be paused by a limit",

@@ -34,6 +34,7 @@ from services.ocpp_gateway.station import (
     is_running,
     outlet_at,
     with_outlet,
+    with_profiles_due,
 )
 from services.ocpp_gateway.tolerant import text
 
@@ -145,6 +146,8 @@ def on_answer(station: Station, flight: Flight, answer: Answer, now_s: float) ->
         station, outputs = pausing.on_pause_answered(station, flight.step, accepted=done, now_s=now_s)
     elif flight.kind == "trigger" and flight.step is not None:
         station, outputs = _on_triggered(station, flight, now_s)
+    elif flight.kind == "operator" and flight.action == "ClearChargingProfile":
+        station = with_profiles_due(station)
     elif flight.kind == "boot":
         station = _on_boot_asked(station, answer)
     if unanswered >= UNANSWERED_MAX:

@@ -26,7 +26,7 @@ from services.ocpp_gateway.setup16 import (
     RETRY_KEY,
     UNIT_KEY,
 )
-from services.ocpp_gateway.station import Flight, Moment, Output, Station, outlet_at
+from services.ocpp_gateway.station import Flight, Moment, Output, Station, Step, outlet_at
 from services.ocpp_gateway.tolerant import text
 
 VARIABLES: Final[dict[str, tuple[str, str, str]]] = {
@@ -48,18 +48,19 @@ _variables = Reader(Variables)
 _set_results = Reader(SetResults)
 
 
-def _variable(key: str) -> Payload:
-    component, variable, instance = VARIABLES[key]
-    named = {"name": variable, "instance": instance} if instance else {"name": variable}
+def variable(key: str) -> Payload:
+    """Return the variable of a 1.6 key, or of `Component.Variable` or `Component.Variable.Instance`."""
+    component, name, instance = VARIABLES.get(key) or (*key.split(".", 2), "", "")[:3]
+    named = {"name": name, "instance": instance} if instance else {"name": name}
     return {"component": {"name": component}, "variable": named}
 
 
 def _get_variables(payload: Payload, station: Station) -> tuple[str, Payload]:
-    return "GetVariables", {"getVariableData": [_variable(key) for key in payload["key"] if key in VARIABLES]}
+    return "GetVariables", {"getVariableData": [variable(key) for key in payload["key"] if key in VARIABLES]}
 
 
 def _set_variables(payload: Payload, station: Station) -> tuple[str, Payload]:
-    wanted = {"attributeValue": payload["value"], **_variable(payload["key"])}
+    wanted = {"attributeValue": payload["value"], **variable(payload["key"])}
     return "SetVariables", {"setVariableData": [wanted]}
 
 
@@ -93,13 +94,15 @@ def _clear_profile(payload: Payload, station: Station) -> tuple[str, Payload]:
     if "id" in payload:
         return "ClearChargingProfile", {"chargingProfileId": payload["id"]}
     purpose = payload["chargingProfilePurpose"]
-    criteria = {"evseId": payload["connectorId"], "chargingProfilePurpose": PURPOSES.get(purpose, purpose)}
+    where = {"evseId": payload["connectorId"]} if "connectorId" in payload else {}
+    criteria = {**where, "chargingProfilePurpose": PURPOSES.get(purpose, purpose)}
     return "ClearChargingProfile", {"chargingProfileCriteria": criteria}
 
 
 def _start(payload: Payload, station: Station) -> tuple[str, Payload]:
     token = {"idToken": payload["idTag"], "type": "Central"}
-    return "RequestStartTransaction", {"idToken": token, "remoteStartId": 1, "evseId": payload["connectorId"]}
+    where = {"evseId": payload["connectorId"]} if payload.get("connectorId") else {}
+    return "RequestStartTransaction", {"idToken": token, "remoteStartId": 1, **where}
 
 
 def _stop(payload: Payload, station: Station) -> tuple[str, Payload]:
@@ -107,7 +110,8 @@ def _stop(payload: Payload, station: Station) -> tuple[str, Payload]:
 
 
 def _availability(payload: Payload, station: Station) -> tuple[str, Payload]:
-    return "ChangeAvailability", {"operationalStatus": payload["type"], "evse": {"id": payload["connectorId"]}}
+    where = {"evse": {"id": payload["connectorId"]}} if payload["connectorId"] else {}
+    return "ChangeAvailability", {"operationalStatus": payload["type"], **where}
 
 
 def _reset(payload: Payload, station: Station) -> tuple[str, Payload]:
@@ -132,14 +136,17 @@ def next_call(station: Station, moment: Moment) -> tuple[Station, Flight | None]
     station, flight = calls16.next_call(station, moment)
     if flight is None or flight.kind == "operator" or station.link is None:
         return station, flight
-    action, payload = IN_2X[flight.action](flight.payload, station)
+    translate = IN_2X.get(flight.action)
+    if translate is None:
+        return station, flight
+    action, payload = translate(flight.payload, station)
     wire = replace(flight, action=action, payload=payload)
     return replace(station, link=replace(station.link, flight=wire)), wire
 
 
 def _as_configuration(payload: Raw, flight: Flight) -> Payload:
     """Return variables as configuration keys; only what was accepted is known."""
-    asked = {_asked(each): key for key, each in ((key, _variable(key)) for key in VARIABLES)}
+    asked = {_asked(each): key for key, each in ((key, variable(key)) for key in VARIABLES)}
     results = _variables.read(payload).get_variable_result or []
     keys = []
     for wanted, result in zip(flight.payload["getVariableData"], results, strict=False):
@@ -148,8 +155,8 @@ def _as_configuration(payload: Raw, flight: Flight) -> Payload:
     return {"configurationKey": keys}
 
 
-def _asked(variable: Payload) -> tuple[str, str]:
-    return variable["component"]["name"], variable["variable"]["name"]
+def _asked(wanted: Payload) -> tuple[str, str]:
+    return wanted["component"]["name"], wanted["variable"]["name"]
 
 
 def _as_change(payload: Raw, flight: Flight) -> Payload:
@@ -162,8 +169,22 @@ def _as_change(payload: Raw, flight: Flight) -> Payload:
 _AS_16: Final = {"GetVariables": _as_configuration, "SetVariables": _as_change}
 
 
+def _with_report(station: Station, flight: Flight) -> Station:
+    """Return the station with its device model to ask for, when it told none of the variables that were asked for."""
+    link = station.link
+    if flight.action != "GetVariables" or flight.kind == "operator" or station.learned.units or link is None:
+        return station
+    step = Step("report", "GetBaseReport", {"requestId": 1, "reportBase": "ConfigurationInventory"})
+    return replace(station, link=replace(link, steps=(*link.steps, step)))
+
+
 def on_answer(station: Station, flight: Flight, answer: Answer, now_s: float) -> tuple[Station, list[Output]]:
     """Return the station after the answer to `flight`."""
+    station, outputs = _on_answer(station, flight, answer, now_s)
+    return _with_report(station, flight), outputs
+
+
+def _on_answer(station: Station, flight: Flight, answer: Answer, now_s: float) -> tuple[Station, list[Output]]:
     reading = _AS_16.get(flight.action) if flight.kind != "operator" else None
     if reading is not None and answer.kind == "result":
         try:

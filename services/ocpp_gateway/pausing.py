@@ -70,11 +70,12 @@ def _start_step(outlet: Outlet, station: Station, now_s: float) -> Step | None:
         return None
     if outlet.status not in WAITING or outlet.starts >= MAX_STARTS:
         return None
-    payload = {"connectorId": connector, "idTag": _tag(outlet, station)}
+    payload = {"connectorId": connector, "idTag": tag_for(outlet, station)}
     return _call("RemoteStartTransaction", payload, connector)
 
 
-def _tag(outlet: Outlet, station: Station) -> str:
+def tag_for(outlet: Outlet, station: Station) -> str:
+    """Return the tag for a remote start: the last one seen there, one of the site file's, or ours."""
     return outlet.id_tag or next(iter(station.plan.tags or ()), ANY_TAG)
 
 

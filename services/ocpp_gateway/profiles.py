@@ -62,7 +62,8 @@ def _is_due(outlet: Outlet, now_s: float) -> bool:
 
 def _wanted_idle(outlet: Outlet, station: Station) -> Wanted | None:
     fallback_a = failsafe_a(outlet)
-    if outlet.default is not None and abs(outlet.default.limit_a - fallback_a) <= SAME_A:
+    held = outlet.default
+    if held is not None and held.sent_s != LOST_S and abs(held.limit_a - fallback_a) <= SAME_A:
         return None
     rung = ladder.idle_rung(station)
     return None if rung is None else Wanted(rung=rung, limit_a=fallback_a, ends=False, idle=True)

@@ -20,7 +20,9 @@ Purpose = Literal["tx", "default", "max"]
 Kind = Literal["absolute", "relative"]
 Zero = Literal["pauses", "ends", "rejected"]
 """What a limit of 0 A does: it pauses, it ends the transaction (row 17), or it is rejected (row 16)."""
-FlightKind = Literal["boot", "configuration", "change", "trigger", "profile", "operator", "clear", "reset", "pause"]
+FlightKind = Literal[
+    "boot", "configuration", "change", "trigger", "profile", "operator", "clear", "reset", "pause", "report", "monitor"
+]
 
 TransactionId = int | str
 """1.6: a number that we gave; 2.x: a text that the station gave."""
@@ -108,6 +110,14 @@ class Pause(Struct, frozen=True):
     since_s: float
 
 
+class Needs(Struct, frozen=True):
+    """What a vehicle told of itself by ISO 15118 (2.x); None = it did not."""
+
+    energy_wh: float | None = None
+    max_a: float | None = None
+    leaves_at: datetime | None = None
+
+
 class Outlet(Struct, frozen=True, kw_only=True):
     """One connector that a load names."""
 
@@ -155,6 +165,9 @@ class Outlet(Struct, frozen=True, kw_only=True):
     starts: int = 0
     status_s: float = -1e9
     """Since when it has its status."""
+    needs: Needs = Needs()
+    outside: str = ""
+    """Who else limits it, as its station told (2.x): EMS, SO, CSO; "" = nobody."""
     id_tag: str = ""
     """Tag of its last transaction, to start it again; kept in memory only."""
     warned: tuple[str, ...] = ()
@@ -223,6 +236,7 @@ class Station(Struct, frozen=True, kw_only=True):
     """Unavailable or faulted, told for connector 0: the station as a whole."""
     distrusted: tuple[Rung, ...] = ()
     """Ways that were accepted and not obeyed."""
+    report: "Report | None" = None
 
 
 class Moment(Struct, frozen=True, kw_only=True):
@@ -232,6 +246,19 @@ class Moment(Struct, frozen=True, kw_only=True):
     utc: datetime
     fresh_id: int = 0
     tag_key: bytes = b""
+
+
+class Report(Struct, frozen=True):
+    """2.x: what a station tells of itself in several messages, as far as it has come; empty `parts` = nothing yet."""
+
+    request: int
+    parts: tuple[dict[str, Any], ...] = ()
+
+
+class Reported(Struct, frozen=True):
+    """A report that somebody waits for is whole."""
+
+    report: Report
 
 
 class Changed(Struct, frozen=True):
@@ -281,7 +308,7 @@ class Hangup(Struct, frozen=True):
     why: str
 
 
-Output = Changed | Tell | Warn | Keep | Remember | Measure | Hangup
+Output = Changed | Tell | Warn | Keep | Remember | Measure | Hangup | Reported
 
 
 def new_station(plan: StationPlan) -> Station:
@@ -328,6 +355,20 @@ def with_outlet(station: Station, outlet: Outlet) -> Station:
     return replace(
         station,
         outlets=tuple(outlet if old.plan.connector == outlet.plan.connector else old for old in station.outlets),
+    )
+
+
+def with_profiles_due(station: Station) -> Station:
+    """Return `station` with every profile that it holds due again: it may have lost them."""
+    return replace(station, outlets=tuple(_due_again(outlet) for outlet in station.outlets))
+
+
+def _due_again(outlet: Outlet) -> Outlet:
+    working, default = outlet.working, outlet.default
+    return replace(
+        outlet,
+        working=None if working is None else replace(working, sent_s=LOST_S),
+        default=None if default is None else replace(default, sent_s=LOST_S),
     )
 
 

@@ -21,6 +21,7 @@ from services.ocpp_gateway.station import (
     Changed,
     Keep,
     Moment,
+    Needs,
     Outlet,
     Output,
     Pause,
@@ -153,7 +154,15 @@ def end(outlet: Outlet) -> Outlet:
     """Return the outlet without its transaction: its profile is gone with it, the default is in force."""
     ended = outlet.ended if outlet.transaction is None else (*outlet.ended, outlet.transaction)[-ENDED_KEPT:]
     return replace(
-        outlet, transaction=None, started_s=None, start_wh=None, ended=ended, working=None, lines_used=None, told=None
+        outlet,
+        transaction=None,
+        started_s=None,
+        start_wh=None,
+        ended=ended,
+        working=None,
+        lines_used=None,
+        told=None,
+        needs=Needs(),
     )
 
 
