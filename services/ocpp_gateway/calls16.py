@@ -93,7 +93,7 @@ def _next_open(station: Station, moment: Moment) -> tuple[Station, Flight | None
     if flight is None and link.state == "serving":
         flight = profiles.other_due(station, moment)
     if flight is None and link.state == "serving":
-        station, pause = pausing.pause_due(station, moment.now_s)
+        station, pause = pausing.pause_due(station, moment)
         flight = None if pause is None else _step_flight(pause, moment.now_s)
     if flight is None:
         station, flight = _watchdog(station, moment.now_s)

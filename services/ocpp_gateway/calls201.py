@@ -77,7 +77,12 @@ def _trigger(payload: Payload, station: Station) -> tuple[str, Payload]:
 
 
 def _set_profile(payload: Payload, station: Station) -> tuple[str, Payload]:
-    old = payload["csChargingProfiles"]
+    profile = profile_2x(payload["csChargingProfiles"])
+    return "SetChargingProfile", {"evseId": payload["connectorId"], "chargingProfile": profile}
+
+
+def profile_2x(old: Payload) -> Payload:
+    """Return a profile of 1.6 in the words of 2.x."""
     profile = {
         "id": old["chargingProfileId"],
         "stackLevel": old["stackLevel"],
@@ -87,7 +92,7 @@ def _set_profile(payload: Payload, station: Station) -> tuple[str, Payload]:
     }
     if "transactionId" in old:
         profile["transactionId"] = str(old["transactionId"])
-    return "SetChargingProfile", {"evseId": payload["connectorId"], "chargingProfile": profile}
+    return profile
 
 
 def _clear_profile(payload: Payload, station: Station) -> tuple[str, Payload]:
@@ -101,8 +106,10 @@ def _clear_profile(payload: Payload, station: Station) -> tuple[str, Payload]:
 
 def _start(payload: Payload, station: Station) -> tuple[str, Payload]:
     token = {"idToken": payload["idTag"], "type": "Central"}
-    where = {"evseId": payload["connectorId"]} if payload.get("connectorId") else {}
-    return "RequestStartTransaction", {"idToken": token, "remoteStartId": 1, **where}
+    more: Payload = {"evseId": payload["connectorId"]} if payload.get("connectorId") else {}
+    if "chargingProfile" in payload:
+        more["chargingProfile"] = profile_2x(payload["chargingProfile"])
+    return "RequestStartTransaction", {"idToken": token, "remoteStartId": 1, **more}
 
 
 def _stop(payload: Payload, station: Station) -> tuple[str, Payload]:

@@ -76,9 +76,12 @@ def _accepted(outlet: Outlet, flight: Flight, station: Station) -> tuple[Outlet,
 
 
 def _learned_from(station: Station, flight: Flight, outlet: Outlet) -> Station:
-    """Return the station with what an accepted profile shows."""
+    """Return the station with what an accepted profile shows; one without a transaction says nothing of TxProfiles."""
     learned = station.learned
-    learned = replace(learned, idle=flight.rung) if flight.idle else replace(learned, running=flight.rung)
+    if flight.idle:
+        learned = replace(learned, idle=flight.rung)
+    elif outlet.transaction is not None or learned.running is None or learned.running.purpose != "tx":
+        learned = replace(learned, running=flight.rung)
     if not flight.idle and _hidden_by_default(station, flight):
         station = _without_default(station, outlet)
         learned = replace(learned, idle=None)

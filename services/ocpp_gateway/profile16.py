@@ -118,7 +118,7 @@ def charging_profile(wanted: Wanted, outlet: Outlet, station: Station, ending: E
         "chargingProfileKind": "Absolute" if kind_of(station) == "absolute" else "Relative",
         "chargingSchedule": schedule,
     }
-    if rung.purpose == "tx":
+    if rung.purpose == "tx" and outlet.transaction is not None:
         profile["transactionId"] = outlet.transaction
     connector = 0 if rung.purpose == "max" else outlet.plan.connector
     return {"connectorId": connector, "csChargingProfiles": profile}

@@ -151,7 +151,10 @@ def begin(outlet: Outlet, transaction: TransactionId, now_s: float, start_wh: fl
 
 
 def end(outlet: Outlet) -> Outlet:
-    """Return the outlet without its transaction: its profile is gone with it, the default is in force."""
+    """Return the outlet without its transaction: its profile is gone with it, the default is in force.
+
+    Its status may be told a moment later; until then it is finishing, so that nothing is written as if it went on.
+    """
     ended = outlet.ended if outlet.transaction is None else (*outlet.ended, outlet.transaction)[-ENDED_KEPT:]
     return replace(
         outlet,
@@ -163,6 +166,7 @@ def end(outlet: Outlet) -> Outlet:
         lines_used=None,
         told=None,
         needs=Needs(),
+        status="finishing" if outlet.status in RUNNING else outlet.status,
     )
 
 
