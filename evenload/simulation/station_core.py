@@ -7,7 +7,8 @@ Time is an argument: UTC for schedules, since profiles may be absolute. Nothing 
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
+from urllib.parse import quote
 
 from evenload.simulation.station_profiles import Profile, composite_a, parse_profile
 
@@ -65,6 +66,19 @@ class Station:
 
     boots = True
     """Does it send BootNotification when it connects; few must (row 51)."""
+    subprotocols: ClassVar[tuple[str, ...]] = ("ocpp1.6",)
+    answers_pings = True
+    wrong_id = ""
+    """Under which id it sends what it does not answer properly; "" = it is silent."""
+    repeats_stops = False
+
+    def path(self) -> str:
+        """Return the path that it dials."""
+        return f"/{quote(self.identity, safe='')}"
+
+    def secret(self, password: str) -> bytes:
+        """Return what it sends as its password."""
+        return password.encode()
 
     @property
     def connectors(self) -> tuple["Station", ...]:

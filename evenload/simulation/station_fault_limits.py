@@ -16,6 +16,8 @@ class Odd(Station):
     """A station with a fault; `rows` are those of ocpp.md section 5."""
 
     rows: ClassVar[Rows] = ()
+    entry: ClassVar[Json] = {}
+    """What its entry in the site file's `stations` must say."""
 
 
 @dataclass

@@ -22,7 +22,7 @@ class Charger(Protocol):
 
     @property
     def connectors(self) -> tuple[Station, ...]:
-        """Return its connectors."""
+        """Return its connectors; the first one shows how its link is."""
 
     @property
     def boots(self) -> bool:

@@ -24,6 +24,7 @@ from services.ocpp_gateway.states import load_state
 from services.ocpp_gateway.station import (
     Changed,
     Flight,
+    Hangup,
     Link,
     Moment,
     Outlet,
@@ -52,6 +53,7 @@ class StationSide:
         self._transactions = 0
         self._news: set[int] = set(self.by_number)
         self._pending: Flight | None = None
+        self._hung_up = False
         self.link(True, now_s)
 
     def give(self, connector: int, setpoint: Setpoint, now_s: float) -> None:
@@ -74,7 +76,7 @@ class StationSide:
 
     def link(self, up: bool, now_s: float) -> None:
         """Connect (the station boots, if it does) or lose the connection."""
-        self._pending = None
+        self._pending, self._hung_up = None, False
         if not up:
             self.gateway, self._news = replace(self.gateway, link=None), set(self.by_number)
             return
@@ -97,6 +99,9 @@ class StationSide:
         if running and 0 < interval_s <= now_s - self._sampled_s[number] + 1e-6:
             self._sampled_s[number] = now_s
             self._say("MeterValues", connector.meter_values(utc(now_s)), now_s)
+        if self._hung_up:
+            self.link(False, now_s)
+            self.link(True, now_s)
         if now_s >= self.wake_s:
             self._pump(now_s)
 
@@ -123,7 +128,9 @@ class StationSide:
             connector.started(int(answer["transactionId"]), utc(now_s))
             self._sampled_s[connector.connector] = now_s
         elif connector.transaction is not None and ended is not None:
-            self._say("StopTransaction", connector.stop_transaction(utc(now_s), ended), now_s)
+            stop = connector.stop_transaction(utc(now_s), ended)
+            for _ in range(2 if connector.repeats_stops else 1):
+                self._say("StopTransaction", stop, now_s)
         self._tell_status(connector, now_s)
 
     def _tell_status(self, connector: Connector, now_s: float) -> None:
@@ -191,6 +198,7 @@ class StationSide:
 
     def _perform(self, outputs: tuple[Output, ...] | list[Output]) -> None:
         self._news |= {output.connector for output in outputs if isinstance(output, Changed)}
+        self._hung_up = self._hung_up or any(isinstance(output, Hangup) for output in outputs)
 
     def _moment(self, now_s: float, fresh_id: int = 0) -> Moment:
         return Moment(now_s=_monotonic(now_s), utc=utc(now_s), fresh_id=fresh_id)
