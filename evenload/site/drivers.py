@@ -331,6 +331,24 @@ class StationOverrides(Options, frozen=True, kw_only=True):
     interval_s: Annotated[
         Annotated[int, Meta(ge=1, le=3_600)] | None, Meta(description="period of meter values, s")
     ] = None
+    step_a: Annotated[
+        Annotated[float, Meta(ge=0.1, le=10)] | None, Meta(description="step of the limits it takes, A; 1 = whole ones")
+    ] = None
+    min_a: Annotated[
+        Annotated[float, Meta(ge=0, le=400)] | None,
+        Meta(description="the least limit it takes, A; above 0 it is paused by ending its transaction"),
+    ] = None
+    zero: Annotated[
+        Literal["pauses", "ends", "rejected"] | None,
+        Meta(description="what a limit of 0 A does: pauses, ends the transaction, is rejected"),
+    ] = None
+    lag_s: Annotated[
+        Annotated[float, Meta(ge=0, le=120)] | None, Meta(description="from a limit to the draw that follows it, s")
+    ] = None
+    measurands: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=500)] | None,
+        Meta(description="MeterValuesSampledData as it must be set, with commas; nothing else is tried"),
+    ] = None
     expiry: Annotated[
         bool | None, Meta(description="false: its profiles do not end by themselves; it counts at its rating")
     ] = None

@@ -172,7 +172,9 @@ def _on_configuration(station: Station, answer: Answer) -> tuple[Station, list[O
     except PeerProtocolError:
         told = {}
     learned = setup16.learn(station.learned, told) if told else station.learned
-    steps = setup16.changes(told, interval_s(station)) + setup16.ask_state(station)
+    steps = setup16.changes(told, interval_s(station), station.plan.overrides.get("measurands")) + setup16.ask_state(
+        station
+    )
     outputs: list[Output] = [Remember()] if learned != station.learned else []
     link = replace(station.link, state=after(station.link.state, "told"), steps=steps)
     return replace(station, learned=learned, link=link), outputs

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from services.ocpp_gateway import ladder
 from services.ocpp_gateway.alarms import alarm
-from services.ocpp_gateway.card import kind_of
+from services.ocpp_gateway.card import kind_of, zero_of
 from services.ocpp_gateway.leases import in_force_a, is_live, target_a, written_a
 from services.ocpp_gateway.profile16 import Wanted, charging_profile, ending_of, start_schedule
 from services.ocpp_gateway.samples import IN_USE_A
@@ -82,7 +82,7 @@ def _start_step(outlet: Outlet, station: Station, moment: Moment) -> Step | None
 def _profile(outlet: Outlet, station: Station, moment: Moment) -> dict[str, Any]:
     """Return the limit to begin with, for a station whose transaction would end at the failsafe at once (row 17)."""
     rung = ladder.running_rung(station, in_transaction=True)
-    if station.learned.zero != "ends" or rung is None or rung.purpose != "tx":
+    if zero_of(station) != "ends" or rung is None or rung.purpose != "tx":
         return {}
     wanted = Wanted(rung=rung, limit_a=written_a(outlet, moment.now_s), ends=True)
     ending = ending_of(wanted, outlet, station, moment.now_s)

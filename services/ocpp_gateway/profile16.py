@@ -13,10 +13,11 @@ from typing import Any, Final, Literal
 from msgspec import Struct
 
 from evenload.contracts.units import floor_da
-from services.ocpp_gateway.card import bears_two_periods, kind_of, lies_over, may_end
+from services.ocpp_gateway.capability import Learned, Purpose, Rung
+from services.ocpp_gateway.card import bears_two_periods, kind_of, lies_over, may_end, step_a
 from services.ocpp_gateway.config import CLOCK_MARGIN_S, PROFILE_S
 from services.ocpp_gateway.leases import failsafe_a
-from services.ocpp_gateway.station import Learned, Outlet, Purpose, Rung, Station, StationClock
+from services.ocpp_gateway.station import Outlet, Station, StationClock
 
 PURPOSES: Final[dict[Purpose, str]] = {
     "tx": "TxProfile",
@@ -53,10 +54,12 @@ def profile_id(rung: Rung, connector: int, learned: Learned) -> int:
     return {"default": 2 * connector - 1, "tx": 2 * connector, "max": 2 * connector + 1}[rung.purpose]
 
 
-def rate(limit_a: float, rung: Rung, outlet: Outlet, voltage_v: float) -> float | int:
-    """Return the limit in the rung's unit: tenths of an ampere or whole watts, never more than `limit_a`."""
+def rate(limit_a: float, rung: Rung, outlet: Outlet, station: Station) -> float | int:
+    """Return the limit in the rung's unit: tenths of an ampere or its own step, or whole watts; never more."""
+    voltage_v = station.plan.voltage_v
     if rung.unit == "A":
-        return floor_da(limit_a) / 10
+        step_da = max(1, round(step_a(station) * 10))
+        return floor_da(limit_a) // step_da * step_da / 10
     lowest_v = outlet.reading.sample.lowest_v if outlet.reading is not None else None
     low_v = min(lowest_v or LOW_VOLTAGE * voltage_v, voltage_v * 1.1)
     return int(limit_a * low_v * lines_for_watts(limit_a, outlet) + 1e-6)
@@ -103,10 +106,10 @@ def start_schedule(utc: datetime, clock: StationClock) -> str:
 
 def charging_profile(wanted: Wanted, outlet: Outlet, station: Station, ending: Ending) -> dict[str, Any]:
     """Return the payload of SetChargingProfile, without startSchedule."""
-    rung, voltage_v = wanted.rung, station.plan.voltage_v
-    periods: list[dict[str, Any]] = [{"startPeriod": 0, "limit": rate(wanted.limit_a, rung, outlet, voltage_v)}]
+    rung = wanted.rung
+    periods: list[dict[str, Any]] = [{"startPeriod": 0, "limit": rate(wanted.limit_a, rung, outlet, station)}]
     if ending.how == "periods":
-        failsafe = rate(failsafe_a(outlet), rung, outlet, voltage_v)
+        failsafe = rate(failsafe_a(outlet), rung, outlet, station)
         periods.append({"startPeriod": ending.after_s, "limit": failsafe})
     schedule: dict[str, Any] = {"chargingRateUnit": rung.unit, "chargingSchedulePeriod": periods}
     if ending.how == "duration":

@@ -10,6 +10,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from services.ocpp_gateway import ladder
+from services.ocpp_gateway.capability import Rung
 from services.ocpp_gateway.card import bears_two_periods, kind_of, may_end
 from services.ocpp_gateway.config import PROFILE_S, RAISE_SPACING_S, RENEW_AFTER_S
 from services.ocpp_gateway.leases import failsafe_a, in_force_a, is_live, written_a
@@ -19,7 +20,7 @@ from services.ocpp_gateway.profile16 import (
     ending_of,
     start_schedule,
 )
-from services.ocpp_gateway.station import LOST_S, Flight, Moment, Outlet, Rung, Station, Written, is_running
+from services.ocpp_gateway.station import LOST_S, Flight, Moment, Outlet, Station, Written, is_running
 
 SAME_A: Final = 0.05
 ACTION: Final = "SetChargingProfile"

@@ -17,27 +17,16 @@ from msgspec.structs import replace
 
 from services.ocpp_gateway import ladder
 from services.ocpp_gateway.alarms import alarm
+from services.ocpp_gateway.capability import Kind
 from services.ocpp_gateway.card import kind_of
 from services.ocpp_gateway.leases import in_force_a, target_a
 from services.ocpp_gateway.profile16 import profile_id
-from services.ocpp_gateway.station import (
-    LOST_S,
-    Kind,
-    Moment,
-    Outlet,
-    Output,
-    Over,
-    Remember,
-    Station,
-    Step,
-    with_outlet,
-)
+from services.ocpp_gateway.station import LOST_S, Moment, Outlet, Output, Over, Remember, Station, Step, with_outlet
 
 SHARE: Final = 0.03
 MARGIN_A: Final = 0.5
 SAMPLES: Final = 3
 FOR_S: Final = 30.0
-LAG_S: Final = 10.0
 SOFT_REST_S: Final = 120.0
 HARD_REST_S: Final = 300.0
 RESET_EVERY_S: Final = 86_400.0
@@ -62,12 +51,12 @@ def _bound_a(limit_a: float) -> float:
     return limit_a * (1 + SHARE) + MARGIN_A
 
 
-def observed(outlet: Outlet, drawn_a: float, now_s: float) -> Outlet:
+def observed(outlet: Outlet, drawn_a: float, *, lag_s: float, now_s: float) -> Outlet:
     """Return the outlet with the evidence of one more sample; samples within the lag of a write show nothing."""
     limit_a, working = in_force_a(outlet, now_s), outlet.working
     if limit_a is None or working is None:
         return outlet if outlet.evidence is None else replace(outlet, evidence=None)
-    if now_s - max(working.sent_s, outlet.acted_s) < LAG_S:
+    if now_s - max(working.sent_s, outlet.acted_s) < lag_s:
         return outlet
     offered_a = outlet.reading.sample.offered_a if outlet.reading is not None else None
     bound_a = _bound_a(limit_a)

@@ -11,15 +11,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from evenload.contracts.events import Event, LoadStatus, Setpoint, Severity
+from services.ocpp_gateway.capability import Learned, Rung
 from services.ocpp_gateway.config import OutletPlan, StationPlan
 from services.ocpp_gateway.samples import Sampled
 from services.ocpp_gateway.session_states import SessionState
 
-Unit = Literal["A", "W"]
-Purpose = Literal["tx", "default", "max"]
-Kind = Literal["absolute", "relative"]
-Zero = Literal["pauses", "ends", "rejected"]
-"""What a limit of 0 A does: it pauses, it ends the transaction (row 17), or it is rejected (row 16)."""
 FlightKind = Literal[
     "boot", "configuration", "change", "trigger", "profile", "operator", "clear", "reset", "pause", "report", "monitor"
 ]
@@ -31,40 +27,6 @@ LOST_S: Final = -1e9
 """When a profile was sent that the station may have lost: it is due again."""
 
 RUNNING: Final[frozenset[LoadStatus]] = frozenset({"charging", "suspended_ev", "suspended_evse"})
-
-
-class Rung(Struct, frozen=True):
-    """One way to tell a station its limit."""
-
-    purpose: Purpose
-    unit: Unit
-    level: int
-
-
-class Learned(Struct, frozen=True, kw_only=True):
-    """What was found out about a station; None = not known yet. Kept in its record over restarts."""
-
-    units: tuple[Unit, ...] = ()
-    max_level: int | None = None
-    max_periods: int | None = None
-    kind: Kind = "absolute"
-    running: Rung | None = None
-    idle: Rung | None = None
-    zero: Zero | None = None
-    reset_at_s: float = 0.0
-    """When we restarted it, UTC as seconds since 1970; 0 = never."""
-    model: str = ""
-    """Maker, model and firmware as it says."""
-    measurands: str = ""
-    """The list that it accepted or had."""
-    interval_s: float | None = None
-    """Period of its meter values as they come."""
-    lag_s: float | None = None
-    """From a cut to the first sample within it."""
-    step_a: float | None = None
-    """Step of the limits that it offers."""
-    proven: bool = False
-    """A limit that binds was seen to be obeyed."""
 
 
 class Lease(Struct, frozen=True):
@@ -234,6 +196,8 @@ class Station(Struct, frozen=True, kw_only=True):
     tried_idle: tuple[Rung, ...] = ()
     out_of_order: LoadStatus | None = None
     """Unavailable or faulted, told for connector 0: the station as a whole."""
+    drift_from: tuple[float, float] | None = None
+    """When its clock was first read since it booted, and its offset then, s."""
     distrusted: tuple[Rung, ...] = ()
     """Ways that were accepted and not obeyed."""
     report: "Report | None" = None
@@ -313,7 +277,7 @@ Output = Changed | Tell | Warn | Keep | Remember | Measure | Hangup | Reported
 
 def new_station(plan: StationPlan) -> Station:
     """Return a station of which nothing is known but the site file."""
-    return Station(plan=plan, outlets=tuple(Outlet(plan=outlet) for outlet in plan.outlets))
+    return with_least(Station(plan=plan, outlets=tuple(Outlet(plan=outlet) for outlet in plan.outlets)))
 
 
 def with_plan(station: Station, plan: StationPlan) -> Station:
@@ -327,10 +291,18 @@ def with_plan(station: Station, plan: StationPlan) -> Station:
 
 
 def with_least(station: Station) -> Station:
-    """Return `station` with the least limit of each outlet, where it was learned that 0 A is rejected."""
-    if station.learned.zero != "rejected":
+    """Return `station` with the least limit of each outlet: as pinned, or where it was learned that 0 A is rejected."""
+    pinned = station.plan.overrides.get("min_a")
+    zero = station.plan.overrides.get("zero") or station.learned.zero
+    if pinned is None and zero != "rejected":
         return station
-    return replace(station, outlets=tuple(replace(outlet, least_a=outlet.plan.min_a) for outlet in station.outlets))
+    return replace(
+        station,
+        outlets=tuple(
+            replace(outlet, least_a=outlet.plan.min_a if pinned is None else float(pinned))
+            for outlet in station.outlets
+        ),
+    )
 
 
 def outlet_at(station: Station, connector: int) -> Outlet | None:

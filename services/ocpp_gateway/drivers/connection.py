@@ -13,9 +13,9 @@ from collections.abc import Callable
 from typing import Final
 
 from evenload.runtime.bus import BusError
-from services.ocpp_gateway import frames
+from services.ocpp_gateway import card, frames
 from services.ocpp_gateway.calls16 import Answer
-from services.ocpp_gateway.config import CALL_TIMEOUT_S, DEAD_AFTER_S, PING_AFTER_S
+from services.ocpp_gateway.config import CALL_TIMEOUT_S, PING_AFTER_S
 from services.ocpp_gateway.dialect import Dialect
 from services.ocpp_gateway.drivers.session import Session
 from services.ocpp_gateway.drivers.sockets import Socket
@@ -84,6 +84,7 @@ class Connection:
     def on_pong(self) -> None:
         """Take that the station lives."""
         self._heard()
+        self.session.pinged(answered=True)
 
     def on_closed(self) -> None:
         """End everything that belongs to the socket."""
@@ -242,11 +243,15 @@ class Connection:
     # --- is it alive ---
 
     def check_alive(self, now_s: float) -> None:
-        """Ask a quiet station; end a socket that answers neither with a frame nor a pong within 20 s (faults.md D3)."""
-        quiet_s = now_s - self.heard_s
-        if quiet_s >= DEAD_AFTER_S:
+        """Ask a quiet station; end a socket that answers neither with a frame nor a pong within 20 s (faults.md D3).
+
+        One that is known to answer no ping has three heartbeats.
+        """
+        quiet_s, station = now_s - self.heard_s, self.session.station
+        if quiet_s >= card.silence_s(station):
+            self.session.pinged(answered=False)
             self.hang_up(GOING_AWAY, "no pong and no frame")
-        elif quiet_s >= PING_AFTER_S:
+        elif quiet_s >= PING_AFTER_S and card.is_pinged(station):
             self._socket.ping()
 
     async def answers(self, timeout_s: float) -> bool:

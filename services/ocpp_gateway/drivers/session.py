@@ -50,6 +50,7 @@ from services.ocpp_gateway.station import (
 )
 
 DUPLICATE_FORGET_S: Final = 600.0
+UNPONGED_MAX: Final = 2
 
 
 class Carrier(Protocol):
@@ -83,6 +84,7 @@ class Session:
         self.keeper = Keeper(lambda: self.station, world, self.spawn)
         self._calls: Subscription | None = None
         self._duplicate_s: float | None = None
+        self._unponged = 0
         self._published_s = world.clock.monotonic()
         self._arm(PUBLISH_PERIOD_S)
 
@@ -232,7 +234,7 @@ class Session:
         now_s = self.world.clock.monotonic()
         if now_s - self._published_s >= PUBLISH_PERIOD_S - 0.1:
             self.publish_all()
-            if self.carrier is not None and self.station.plan.overrides.get("ping", True):
+            if self.carrier is not None:
                 self.carrier.check_alive(now_s)
         self.pump()
 
@@ -338,6 +340,17 @@ class Session:
             await self.store(keep)
         except BusError as fault:
             self.world.complain(f"store {self.key}", f"station {self.key!a}: an event is lost: {fault}")
+
+    def pinged(self, *, answered: bool) -> None:
+        """Learn whether the station answers pings: twice dead without ever a pong, and it is asked no more (row 57)."""
+        if answered:
+            self._unponged = 0
+        elif self.station.learned.ping is None:
+            self._unponged += 1
+        known = True if answered else False if self._unponged >= UNPONGED_MAX else self.station.learned.ping
+        if known != self.station.learned.ping:
+            self.station = replace(self.station, learned=replace(self.station.learned, ping=known))
+            self.keeper.remember_soon()
 
     def close(self) -> None:
         """End the session and its connection."""

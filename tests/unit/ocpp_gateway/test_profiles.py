@@ -10,9 +10,10 @@ import pytest
 from msgspec.structs import replace
 
 from evenload.contracts.events import Applied, Clamped, Event, Refused
+from services.ocpp_gateway.capability import Learned, Rung
 from services.ocpp_gateway.leases import in_force_a
 from services.ocpp_gateway.states import load_state
-from services.ocpp_gateway.station import Flight, Learned, Output, Rung, Station, StationClock, Tell, Warn
+from services.ocpp_gateway.station import Flight, Output, Station, StationClock, Tell, Warn
 from tests.unit.ocpp_gateway.builders import UTC0, answered, charging, due, limit, metered, sent, settled, station, told
 
 SCHEMA = json.loads((Path(ocpp.v16.__file__).parent / "schemas" / "SetChargingProfile.json").read_text())

@@ -2,7 +2,7 @@
 
 from evenload.simulation.station_core import Station as Simulated
 from evenload.simulation.station_faults import FAULTS
-from services.ocpp_gateway.station import Rung
+from services.ocpp_gateway.capability import Rung
 from tests.unit.ocpp_gateway.drive import Drive
 
 
