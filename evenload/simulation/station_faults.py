@@ -16,7 +16,7 @@ from evenload.simulation.station_fault_limits import Odd
 KINDS: Final[tuple[type[Odd], ...]] = (
     limits.WattsOnly, limits.WattsOnlyUnsaid, limits.AmpsOnly, limits.OddUnitWord, limits.OnlyDefaultProfile,
     limits.OnlyMaxProfile, limits.MaxProfileIgnored, limits.TxProfileIgnored, limits.StackLevelZeroOnly,
-    limits.RejectsStackLevel, limits.ClockDrift,
+    limits.RejectsStackLevel, limits.ClockDrift, deeds.ForeignTxProfileZero,
     limits.StrictNumbers, limits.FewSlots, deeds.ZeroRejected, deeds.ZeroRejectedNoStop, deeds.ZeroEndsSession,
     deeds.IgnoresFirstAfterPause, deeds.AcceptsAndIgnores, deeds.IgnoresUntilReset, deeds.ForeignTxProfile,
     deeds.StuckAtZero, deeds.ClearDoesNothing, deeds.LoadBalancerOff, limits.ClockAhead, limits.ClockBehind,

@@ -61,6 +61,12 @@ TROUBLES: Final[dict[str, Trouble]] = {
         "{station} has a wrong clock",
         "none needed for control: profiles follow its own clock; set its time zone or time server for its records",
     ),
+    "station_offers_less": Trouble(
+        "info",
+        "{station} connector {connector} offers much less than it was told",
+        "a limit of its own or of another system holds it: `evenload station schedule {station}` shows what is in "
+        "force; set its own limit higher, or the load's max_a to what it offers",
+    ),
     "station_outside": Trouble(
         "info",
         "{station} connector {connector} is limited by somebody else",

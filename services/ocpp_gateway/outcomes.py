@@ -27,6 +27,7 @@ from services.ocpp_gateway.station import (
     Station,
     Step,
     Tell,
+    Written,
     outlet_at,
     with_outlet,
 )
@@ -60,13 +61,20 @@ def _cut_s(outlet: Outlet, flight: Flight) -> float | None:
     return flight.sent_s if drawn_a > flight.written.limit_a + 1.0 else outlet.cut_s
 
 
+def _kept(outlet: Outlet, written: Written) -> Written:
+    """Return the profile with the time since which its limit has been in force."""
+    old = outlet.working
+    same = old is not None and abs(old.limit_a - written.limit_a) <= SAME_A
+    return replace(written, since_s=old.since_s if same and old is not None else written.sent_s)
+
+
 def _accepted(outlet: Outlet, flight: Flight, station: Station) -> tuple[Outlet, list[Output]]:
     written, setpoint, rung = flight.written, flight.setpoint, flight.rung
     assert written is not None
     assert rung is not None
     if flight.idle:
         return replace(outlet, default=written), [Changed(outlet.plan.connector)]
-    outlet = replace(outlet, working=written, cut_s=_cut_s(outlet, flight))
+    outlet = replace(outlet, working=_kept(outlet, written), cut_s=_cut_s(outlet, flight))
     if rung.purpose == "max" or (rung.purpose == "default" and not lies_over(rung, station.learned)):
         outlet = replace(outlet, default=None)
     if setpoint is None:

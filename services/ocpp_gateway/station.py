@@ -42,6 +42,8 @@ class Written(Struct, frozen=True, kw_only=True):
 
     limit_a: float
     sent_s: float
+    since_s: float = LOST_S
+    """Since when it has this limit: renewals do not count."""
     ends_s: float | None
     seq: int = 0
     endless: bool = False
@@ -106,6 +108,10 @@ class Outlet(Struct, frozen=True, kw_only=True):
     obeys: bool = True
     evidence: Over | None = None
     """Draws or offers above the limit that call for a repair."""
+    less: Over | None = None
+    """Offers far below the limit: somebody else's profile may lie over ours."""
+    less_stage: int = 0
+    """What was done about that in this transaction."""
     stage: int = 0
     """Rungs of the repair ladder taken since it last obeyed."""
     acted_s: float = -1e9

@@ -147,7 +147,7 @@ def begin(outlet: Outlet, transaction: TransactionId, now_s: float, start_wh: fl
     if outlet.transaction == transaction:
         return outlet
     outlet = replace(outlet, transaction=transaction, started_s=now_s, start_wh=start_wh, working=None)
-    return replace(outlet, pause=None, starts=0, stops_refused=0, evidence=None)
+    return replace(outlet, pause=None, starts=0, stops_refused=0, evidence=None, less=None, less_stage=0)
 
 
 def end(outlet: Outlet) -> Outlet:
