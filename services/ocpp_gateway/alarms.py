@@ -67,6 +67,11 @@ TROUBLES: Final[dict[str, Trouble]] = {
         "a limit of its own or of another system holds it: `evenload station schedule {station}` shows what is in "
         "force; set its own limit higher, or the load's max_a to what it offers",
     ),
+    "station_priority": Trouble(
+        "info",
+        "{station} connector {connector} charges with priority, as its driver chose there",
+        "none: what it draws is reserved and the others make room; it ends with the transaction or at the station",
+    ),
     "station_outside": Trouble(
         "info",
         "{station} connector {connector} is limited by somebody else",

@@ -5,6 +5,7 @@ schedule a list of one, a soft reset OnIdle. Answers come back as 1.6's, so that
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
@@ -13,20 +14,24 @@ from msgspec.structs import replace
 
 from services.ocpp_gateway import calls16
 from services.ocpp_gateway.calls16 import Answer
+from services.ocpp_gateway.config import OFFLINE_S
 from services.ocpp_gateway.frames import PeerProtocolError
 from services.ocpp_gateway.messages16 import Reader
 from services.ocpp_gateway.messages201 import SetResults, Variables
 from services.ocpp_gateway.setup16 import (
     ATTEMPTS_KEY,
+    DYNAMIC_KEY,
     HEARTBEAT_KEY,
     INTERVAL_KEY,
     LEVEL_KEY,
     MEASURANDS_KEY,
+    OFFLINE_KEY,
     PERIODS_KEY,
     RETRY_KEY,
     UNIT_KEY,
 )
 from services.ocpp_gateway.station import Flight, Moment, Output, Station, Step, outlet_at
+from services.ocpp_gateway.streams21 import monitor_step, on_monitored
 from services.ocpp_gateway.tolerant import text
 
 VARIABLES: Final[dict[str, tuple[str, str, str]]] = {
@@ -38,6 +43,8 @@ VARIABLES: Final[dict[str, tuple[str, str, str]]] = {
     ATTEMPTS_KEY: ("OCPPCommCtrlr", "MessageAttempts", "TransactionEvent"),
     RETRY_KEY: ("OCPPCommCtrlr", "MessageAttemptInterval", "TransactionEvent"),
     HEARTBEAT_KEY: ("OCPPCommCtrlr", "HeartbeatInterval", ""),
+    DYNAMIC_KEY: ("SmartChargingCtrlr", DYNAMIC_KEY, ""),
+    OFFLINE_KEY: ("SmartChargingCtrlr", OFFLINE_KEY, ""),
 }
 """1.6 key → (component, variable, instance)."""
 PURPOSES: Final = {"ChargePointMaxProfile": "ChargingStationMaxProfile"}
@@ -56,7 +63,9 @@ def variable(key: str) -> Payload:
 
 
 def _get_variables(payload: Payload, station: Station) -> tuple[str, Payload]:
-    return "GetVariables", {"getVariableData": [variable(key) for key in payload["key"] if key in VARIABLES]}
+    version = station.link.version if station.link is not None else ""
+    keys = (*payload["key"], *((DYNAMIC_KEY, OFFLINE_KEY) if version == "2.1" else ()))
+    return "GetVariables", {"getVariableData": [variable(key) for key in keys if key in VARIABLES]}
 
 
 def _set_variables(payload: Payload, station: Station) -> tuple[str, Payload]:
@@ -90,6 +99,8 @@ def profile_2x(old: Payload) -> Payload:
         "chargingProfileKind": old["chargingProfileKind"],
         "chargingSchedule": [{"id": 1, **old["chargingSchedule"]}],
     }
+    if old["chargingProfileKind"] == "Dynamic":
+        profile |= {"maxOfflineDuration": OFFLINE_S, "invalidAfterOfflineDuration": True}
     if "transactionId" in old:
         profile["transactionId"] = str(old["transactionId"])
     return profile
@@ -176,19 +187,29 @@ def _as_change(payload: Raw, flight: Flight) -> Payload:
 _AS_16: Final = {"GetVariables": _as_configuration, "SetVariables": _as_change}
 
 
-def _with_report(station: Station, flight: Flight) -> Station:
-    """Return the station with its device model to ask for, when it told none of the variables that were asked for."""
+def _with_more(station: Station, flight: Flight) -> Station:
+    """Return the station with what is asked of 2.x besides, once it was set up.
+
+    Its device model, when it told none of the variables that were asked for; monitors of its power where it streams.
+    """
     link = station.link
-    if flight.action != "GetVariables" or flight.kind == "operator" or station.learned.units or link is None:
+    if flight.action != "GetVariables" or flight.kind == "operator" or link is None:
         return station
-    step = Step("report", "GetBaseReport", {"requestId": 1, "reportBase": "ConfigurationInventory"})
-    return replace(station, link=replace(link, steps=(*link.steps, step)))
+    steps: tuple[Step, ...] = ()
+    if not station.learned.units:
+        steps = (Step("report", "GetBaseReport", {"requestId": 1, "reportBase": "ConfigurationInventory"}),)
+    if link.version == "2.1" and station.outlets:
+        steps = (*steps, monitor_step(station))
+    return replace(station, link=replace(link, steps=(*link.steps, *steps)))
 
 
 def on_answer(station: Station, flight: Flight, answer: Answer, now_s: float) -> tuple[Station, list[Output]]:
     """Return the station after the answer to `flight`."""
     station, outputs = _on_answer(station, flight, answer, now_s)
-    return _with_report(station, flight), outputs
+    if flight.kind == "monitor" and answer.kind == "result":
+        with suppress(PeerProtocolError):
+            station = on_monitored(station, answer.payload)
+    return _with_more(station, flight), outputs
 
 
 def _on_answer(station: Station, flight: Flight, answer: Answer, now_s: float) -> tuple[Station, list[Output]]:

@@ -45,6 +45,13 @@ def lies_over(rung: Rung, learned: Learned) -> bool:
     )
 
 
+def is_dynamic(rung: Rung, station: Station) -> bool:
+    """Tell whether a profile of this rung may be a dynamic one: 2.1, where the station says that it ends offline."""
+    version = station.link.version if station.link is not None else ""
+    free = "kind" not in station.plan.overrides and may_end(station)
+    return version == "2.1" and station.learned.dynamic is True and rung.purpose == "tx" and free
+
+
 def zero_of(station: Station) -> Zero | None:
     """Return what a limit of 0 A does to it."""
     pinned = station.plan.overrides.get("zero")

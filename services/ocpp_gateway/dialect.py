@@ -20,7 +20,8 @@ class Dialect(Struct, frozen=True, kw_only=True):
     """The functions of one OCPP version; all pure.
 
     `stored_first` tells whether a call's events are stored before it is answered; `takes_id` is the action that gets a
-    transaction id from us, noted by `note`; `ask` makes an operator's call right.
+    transaction id from us, noted by `note`; `ask` makes an operator's call right; `on_notice` takes
+    what wants no answer, None = it is not known.
     """
 
     version: str
@@ -34,6 +35,7 @@ class Dialect(Struct, frozen=True, kw_only=True):
     takes_id: str
     stored_first: Callable[[str, Raw], bool]
     ask: Callable[[Station, str, dict[str, Any]], Asked | Unfit]
+    on_notice: Callable[[Station, str, Raw, Moment], Handled | None] = lambda station, action, payload, moment: None
 
 
 OCPP16: Final = Dialect(
@@ -77,6 +79,7 @@ OCPP21: Final = replace(
     on_call=ocpp21.on_call,
     actions=frozenset(ocpp21.ON_CALL),
     ask=asking.ask21,
+    on_notice=ocpp21.on_notice,
 )
 DIALECTS: Final = {dialect.subprotocol: dialect for dialect in (OCPP21, OCPP201, OCPP16)}
 """Subprotocol → dialect, the one we like best first."""

@@ -15,7 +15,7 @@ from services.ocpp_gateway.card import kind_of, lies_over, may_end
 from services.ocpp_gateway.config import LADDER_REST_S, RAISE_SPACING_S
 from services.ocpp_gateway.leases import target_a
 from services.ocpp_gateway.profile16 import can_end
-from services.ocpp_gateway.profiles import SAME_A
+from services.ocpp_gateway.profiles import SAME_A, UPDATE
 from services.ocpp_gateway.station import (
     LOST_S,
     Changed,
@@ -153,6 +153,8 @@ def on_rejected(station: Station, flight: Flight, why: str, now_s: float) -> tup
     outlet = outlet_at(station, flight.connector)
     if outlet is None or flight.rung is None:
         return station, []
+    if flight.written is not None and flight.written.dynamic:
+        return _not_dynamic(station, outlet, flight)
     if _is_early(outlet, flight, now_s):
         return with_outlet(station, replace(outlet, refused_until_s=now_s + EARLY_AGAIN_S)), []
     tried: dict[str, Any]
@@ -168,6 +170,13 @@ def on_rejected(station: Station, flight: Flight, why: str, now_s: float) -> tup
     if outlet.least_a == 0.0 and _has_low_limit(outlet, now_s):
         return with_outlet(station, replace(outlet, least_a=outlet.plan.min_a)), []
     return _rested(station, outlet, flight, why=why, now_s=now_s)
+
+
+def _not_dynamic(station: Station, outlet: Outlet, flight: Flight) -> tuple[Station, list[Output]]:
+    """Return the station after it refused a dynamic profile; refused an update, it is written whole once more."""
+    if flight.action == UPDATE and outlet.working is not None:
+        return with_outlet(station, replace(outlet, working=replace(outlet.working, sent_s=LOST_S))), []
+    return replace(station, learned=replace(station.learned, dynamic=False)), [Remember()]
 
 
 def _is_early(outlet: Outlet, flight: Flight, now_s: float) -> bool:

@@ -14,8 +14,8 @@ from msgspec import Struct
 
 from evenload.contracts.units import floor_da
 from services.ocpp_gateway.capability import Learned, Purpose, Rung
-from services.ocpp_gateway.card import bears_two_periods, kind_of, lies_over, may_end, step_a
-from services.ocpp_gateway.config import CLOCK_MARGIN_S, PROFILE_S
+from services.ocpp_gateway.card import bears_two_periods, is_dynamic, kind_of, lies_over, may_end, step_a
+from services.ocpp_gateway.config import CLOCK_MARGIN_S, OFFLINE_S, PROFILE_S
 from services.ocpp_gateway.leases import failsafe_a
 from services.ocpp_gateway.station import Outlet, Station, StationClock
 
@@ -30,7 +30,7 @@ LOW_VOLTAGE: Final = 0.9
 class Ending(Struct, frozen=True):
     """How a profile ends by itself, and after how many seconds of its schedule; "none": it does not."""
 
-    how: Literal["periods", "duration", "none"]
+    how: Literal["periods", "duration", "offline", "none"]
     after_s: int | None = None
 
 
@@ -79,6 +79,8 @@ def lines_for_watts(limit_a: float, outlet: Outlet) -> int:
 
 def ending_of(wanted: Wanted, outlet: Outlet, station: Station, now_s: float) -> Ending:
     """Return how the profile ends; a relative one whose origin is not known cannot (its station may count from any)."""
+    if is_dynamic(wanted.rung, station):
+        return Ending("offline", OFFLINE_S)
     origin_s = now_s - CLOCK_MARGIN_S if kind_of(station) == "absolute" else outlet.started_s
     if not wanted.ends or origin_s is None or not can_end(wanted.rung, station):
         return Ending("none")
@@ -104,6 +106,13 @@ def start_schedule(utc: datetime, clock: StationClock) -> str:
     return utc_text(utc + timedelta(seconds=clock.offset_s - CLOCK_MARGIN_S))
 
 
+def kind_word(rung: Rung, station: Station) -> str:
+    """Return what the profile's times count from, as the standard calls it."""
+    if is_dynamic(rung, station):
+        return "Dynamic"
+    return "Absolute" if kind_of(station) == "absolute" else "Relative"
+
+
 def charging_profile(wanted: Wanted, outlet: Outlet, station: Station, ending: Ending) -> dict[str, Any]:
     """Return the payload of SetChargingProfile, without startSchedule."""
     rung = wanted.rung
@@ -118,7 +127,7 @@ def charging_profile(wanted: Wanted, outlet: Outlet, station: Station, ending: E
         "chargingProfileId": profile_id(rung, outlet.plan.connector, station.learned),
         "stackLevel": rung.level,
         "chargingProfilePurpose": PURPOSES[rung.purpose],
-        "chargingProfileKind": "Absolute" if kind_of(station) == "absolute" else "Relative",
+        "chargingProfileKind": kind_word(rung, station),
         "chargingSchedule": schedule,
     }
     if rung.purpose == "tx" and outlet.transaction is not None:

@@ -220,7 +220,7 @@ def _uncovered(station: Station, outlet: Outlet, moment: Moment) -> tuple[Statio
 def repaired(station: Station, outlet: Outlet, moment: Moment) -> tuple[Station, list[Output]]:
     """Return the station with the next rung of the ladder taken for this outlet, where it is due."""
     now_s = moment.now_s
-    if station.link is None:
+    if station.link is None or outlet.priority:
         return with_outlet(station, outlet), []
     if not is_due(outlet, now_s):
         return _uncovered(station, outlet, moment)

@@ -25,6 +25,8 @@ INTERVAL_KEY: Final = "MeterValueSampleInterval"
 ATTEMPTS_KEY: Final = "TransactionMessageAttempts"
 RETRY_KEY: Final = "TransactionMessageRetryInterval"
 HEARTBEAT_KEY: Final = "HeartbeatInterval"
+DYNAMIC_KEY: Final = "SupportsDynamicProfiles"
+OFFLINE_KEY: Final = "SupportsMaxOfflineDuration"
 KEYS: Final = (
     UNIT_KEY,
     LEVEL_KEY,
@@ -71,11 +73,18 @@ def learn(learned: Learned, told: dict[str, tuple[str, bool]]) -> Learned:
     periods = whole(told.get(PERIODS_KEY.lower(), ("", True))[0])
     return replace(
         learned,
+        dynamic=_dynamic(learned, told),
         units=allowed_units(told.get(UNIT_KEY.lower(), ("", True))[0]),
         max_level=level if level is not None and level >= 0 else None,
         max_periods=periods if periods is not None and periods > 0 else None,
         measurands=told.get(MEASURANDS_KEY.lower(), (learned.measurands, True))[0][:500],
     )
+
+
+def _dynamic(learned: Learned, told: dict[str, tuple[str, bool]]) -> bool | None:
+    """Return whether dynamic profiles may be tried: it says so, they end offline, and none was rejected yet."""
+    says = [told.get(key.lower(), ("", True))[0].lower() == "true" for key in (DYNAMIC_KEY, OFFLINE_KEY)]
+    return True if all(says) and learned.dynamic is not False else learned.dynamic
 
 
 def _change(key: str, value: str, others: tuple[str, ...] = ()) -> Step:

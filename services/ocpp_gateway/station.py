@@ -48,6 +48,8 @@ class Written(Struct, frozen=True, kw_only=True):
     seq: int = 0
     endless: bool = False
     """It should end by itself and cannot: nothing is gained by writing it again."""
+    dynamic: bool = False
+    """2.1: its limit can be changed without writing it anew; it ends when the station is offline."""
     resumes: bool = False
     """The limit before it was a pause: some stations ignore the first one after that (row 20)."""
 
@@ -136,6 +138,8 @@ class Outlet(Struct, frozen=True, kw_only=True):
     needs: Needs = Needs()
     outside: str = ""
     """Who else limits it, as its station told (2.x): EMS, SO, CSO; "" = nobody."""
+    priority: bool = False
+    """2.1: its driver chose there to charge as fast as it can."""
     id_tag: str = ""
     """Tag of its last transaction, to start it again; kept in memory only."""
     warned: tuple[str, ...] = ()
@@ -179,6 +183,11 @@ class Link(Struct, frozen=True, kw_only=True):
     flight: Flight | None = None
     unanswered: int = 0
     asked: tuple[str, dict[str, Any]] | None = None
+    version: str = "1.6"
+    monitors: tuple[tuple[int, int], ...] = ()
+    """2.1: monitors of ours that the station set, (id, EVSE)."""
+    streams: tuple[tuple[int, int], ...] = ()
+    """2.1: streams that it opened for them, (id, EVSE)."""
 
 
 class StationClock(Struct, frozen=True):

@@ -166,6 +166,7 @@ def end(outlet: Outlet) -> Outlet:
         lines_used=None,
         told=None,
         needs=Needs(),
+        priority=False,
         status="finishing" if outlet.status in RUNNING else outlet.status,
     )
 

@@ -75,7 +75,7 @@ class Connection:
             if isinstance(frame, Call):
                 self._on_call(frame, now_s)
             elif isinstance(frame, Unasked):
-                self._world.metrics.errors.labels("unasked").inc()
+                self._on_unasked(frame, now_s)
             else:
                 self._on_answer(frame)
         except PeerProtocolError as fault:
@@ -146,6 +146,20 @@ class Connection:
             return self.dialect.on_call(self.session.station, call.action, call.payload, moment)
         except PeerProtocolError as fault:
             raise PeerProtocolError(fault.code, fault.what, call.message_id) from fault
+
+    def _on_unasked(self, frame: Unasked, now_s: float) -> None:
+        """Take a notice that wants no answer; unreadable and unknown ones are counted."""
+        moment = Moment(now_s=now_s, utc=self._world.clock.utc(), tag_key=self._world.tag_key)
+        try:
+            handled = self.dialect.on_notice(self.session.station, frame.action, frame.payload, moment)
+        except PeerProtocolError:
+            handled = None
+        if handled is None:
+            self._world.metrics.errors.labels("unasked").inc()
+            return
+        self.session.station = handled.station
+        self.session.perform(handled.outputs, moment)
+        self.session.pump(moment)
 
     # --- what is stored before it is answered ---
 

@@ -117,7 +117,7 @@ class Session:
     def attach(self, carrier: Carrier) -> None:
         """Begin a connection: what was written before may be gone, it is written again."""
         outlets = tuple(replace(outlet, told=None) for outlet in with_profiles_due(self.station).outlets)
-        link = Link(token=carrier.token, connected_s=self.world.clock.monotonic())
+        link = Link(token=carrier.token, connected_s=self.world.clock.monotonic(), version=carrier.dialect.version)
         self.station = replace(self.station, link=link, outlets=outlets)
         self.carrier = carrier
         self.spawn(self._serve_calls(carrier))
