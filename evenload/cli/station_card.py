@@ -6,7 +6,7 @@ import msgspec
 import yaml
 
 from evenload.contracts.records import StationRecord
-from evenload.site.drivers import StationOverrides
+from evenload.site.overrides import StationOverrides
 
 PURPOSES: Final = {"tx": "TxProfile", "default": "TxDefaultProfile", "max": "ChargePointMaxProfile"}
 SAME: Final = ("kind", "zero", "min_a", "step_a", "lag_s")

@@ -47,7 +47,7 @@ class Learned(Struct, frozen=True, kw_only=True):
     """Does it answer WebSocket pings."""
     clock_s: float | None = None
     """Its UTC − ours as last measured."""
-    drift_s_per_d: float | None = None
+    drift_s: float | None = None
     """How much its clock gains a day."""
     dynamic: bool | None = None
     """2.1: it takes dynamic profiles that end when it is offline."""

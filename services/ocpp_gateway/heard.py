@@ -123,7 +123,7 @@ def _clock_told(station: Station, outlet: Outlet) -> tuple[Outlet, list[Output]]
     """Tell a person when the station's clock is wrong; profiles are counted by it all the same (row 23)."""
     offset_s = station.clock.offset_s
     detail = f": {abs(offset_s):.0f} s {'ahead' if offset_s > 0 else 'behind'}" if offset_s else ""
-    gains_s = station.learned.drift_s_per_d
+    gains_s = station.learned.drift_s
     if offset_s and gains_s:
         detail += f", it {'gains' if gains_s > 0 else 'loses'} {abs(gains_s):.0f} s a day"
     return alarm(outlet, station.plan, "station_clock", active=offset_s != 0.0, detail=detail)

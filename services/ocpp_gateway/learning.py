@@ -12,7 +12,7 @@ from services.ocpp_gateway.station import Outlet, Station, with_least
 _ZEROS: Final[dict[str, Zero]] = {"pauses": "pauses", "ends": "ends", "rejected": "rejected"}
 OURS: Final = (
     "units", "max_level", "max_periods", "kind", "running", "idle", "zero", "reset_at_s", "model", "measurands",
-    "interval_s", "lag_s", "step_a", "proven", "ping", "clock_s", "drift_s_per_d", "dynamic", "min_a",
+    "interval_s", "lag_s", "step_a", "proven", "ping", "clock_s", "drift_s", "dynamic", "min_a",
 )  # fmt: skip
 Facts = dict[str, str | int | float | bool | None]
 
@@ -50,7 +50,7 @@ def facts_of(station: Station) -> Facts:
         "proven": learned.proven or None,
         "ping": learned.ping,
         "clock_s": learned.clock_s,
-        "drift_s_per_d": learned.drift_s_per_d,
+        "drift_s": learned.drift_s,
         "dynamic": learned.dynamic,
         "min_a": _least_a(station),
     }
@@ -113,7 +113,7 @@ def restored(station: Station, facts: Facts) -> Station:
         proven=facts.get("proven") is True,
         ping=_truth(facts.get("ping")),
         clock_s=_number(facts.get("clock_s")),
-        drift_s_per_d=_number(facts.get("drift_s_per_d")),
+        drift_s=_number(facts.get("drift_s")),
         dynamic=_truth(facts.get("dynamic")),
     )
     outlets = tuple(_restored(outlet, facts) for outlet in station.outlets)

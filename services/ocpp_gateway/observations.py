@@ -90,9 +90,9 @@ def with_clock(station: Station, at: datetime | None, moment: Moment) -> Station
     passed_s = moment.now_s - first[0]
     if passed_s >= DRIFT_OVER_S:
         gains_s = round((offset_s - first[1]) / passed_s * 8_640.0) * 10.0
-        known_s = learned.drift_s_per_d
+        known_s = learned.drift_s
         if known_s is None or abs(known_s - gains_s) > DRIFT_NOISE_S:
-            learned = replace(learned, drift_s_per_d=gains_s)
+            learned = replace(learned, drift_s=gains_s)
     return station if learned is station.learned else replace(station, learned=learned)
 
 
