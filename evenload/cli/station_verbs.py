@@ -12,6 +12,8 @@ import click
 from evenload.cli.connection import system_options
 from evenload.cli.station import print_answer
 
+REPORT_S: Final = 45.0
+"""A report comes in many messages."""
 Options = dict[str, Any]
 Command = Callable[..., None]
 
@@ -22,9 +24,10 @@ _any_connector = click.option(
 )
 
 
-def _send(station_id: str, action: str, payload: Options, where: Options) -> None:
+def _send(station_id: str, action: str, payload: Options, where: Options, *, timeout_s: float = 10.0) -> None:
     """Send a call and print the answer; options that were not given are left out."""
-    print_answer(station_id, action, {key: value for key, value in payload.items() if value is not None}, **where)
+    given = {key: value for key, value in payload.items() if value is not None}
+    print_answer(station_id, action, given, timeout_s=timeout_s, **where)
 
 
 @click.command()
@@ -148,7 +151,7 @@ def schedule(*, station_id: str, connector: int | None, **where: Any) -> None:
 @system_options
 def report(*, station_id: str, **where: Any) -> None:
     """Show the device model of a 2.x station."""
-    _send(station_id, "GetBaseReport", {"requestId": 2, "reportBase": "FullInventory"}, where)
+    _send(station_id, "GetBaseReport", {"requestId": 2, "reportBase": "FullInventory"}, where, timeout_s=REPORT_S)
 
 
 @click.command()
@@ -156,7 +159,7 @@ def report(*, station_id: str, **where: Any) -> None:
 @system_options
 def profiles(*, station_id: str, **where: Any) -> None:
     """Show the charging profiles that a 2.x station holds, and whose they are."""
-    _send(station_id, "GetChargingProfiles", {"requestId": 3, "chargingProfile": {}}, where)
+    _send(station_id, "GetChargingProfiles", {"requestId": 3, "chargingProfile": {}}, where, timeout_s=REPORT_S)
 
 
 VERBS: Final = (

@@ -45,11 +45,10 @@ def lies_over(rung: Rung, learned: Learned) -> bool:
     )
 
 
-def is_dynamic(rung: Rung, station: Station) -> bool:
-    """Tell whether a profile of this rung may be a dynamic one: 2.1, where the station says that it ends offline."""
+def takes_dynamic(station: Station) -> bool:
+    """Tell whether dynamic profiles may be used: 2.1, where the station says that it ends them offline."""
     version = station.link.version if station.link is not None else ""
-    free = "kind" not in station.plan.overrides and may_end(station)
-    return version == "2.1" and station.learned.dynamic is True and rung.purpose == "tx" and free
+    return version == "2.1" and station.learned.dynamic is True and "kind" not in station.plan.overrides
 
 
 def zero_of(station: Station) -> Zero | None:

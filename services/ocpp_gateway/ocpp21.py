@@ -19,7 +19,7 @@ from services.ocpp_gateway.messages21 import Priority, Pull
 from services.ocpp_gateway.ocpp16 import Handler
 from services.ocpp_gateway.ocpp201 import MAX_ID, NOTED
 from services.ocpp_gateway.profile16 import profile_id, rate
-from services.ocpp_gateway.station import Changed, Moment, Outlet, Station, with_outlet
+from services.ocpp_gateway.station import LOST_S, Changed, Moment, Outlet, Station, with_outlet
 from services.ocpp_gateway.tolerant import text, whole
 from services.ocpp_gateway.transactions16 import Handled
 
@@ -39,7 +39,8 @@ def on_pull(station: Station, payload: Raw, moment: Moment) -> Handled:
     now_s = moment.now_s
     limit_a = min(written_a(outlet, now_s), in_force_a(outlet, now_s) or 0.0)
     since_s = outlet.working.since_s if limit_a == outlet.working.limit_a else now_s
-    working = replace(outlet.working, limit_a=limit_a, sent_s=now_s, since_s=since_s, ends_s=now_s + PROFILE_S)
+    sent_s = now_s if limit_a >= outlet.plan.failsafe_a else LOST_S  # below it, it is written with its own end
+    working = replace(outlet.working, limit_a=limit_a, sent_s=sent_s, since_s=since_s, ends_s=now_s + PROFILE_S)
     answer = {"status": "Accepted", "scheduleUpdate": {"limit": rate(limit_a, rung, outlet, station)}}
     told = (Changed(outlet.plan.connector),)
     return Handled(with_outlet(station, replace(outlet, working=working)), answer, told)

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from services.ocpp_gateway import ladder
 from services.ocpp_gateway.alarms import alarm
-from services.ocpp_gateway.card import kind_of, zero_of
+from services.ocpp_gateway.card import zero_of
 from services.ocpp_gateway.leases import in_force_a, is_live, target_a, written_a
 from services.ocpp_gateway.profile16 import Wanted, charging_profile, ending_of, start_schedule
 from services.ocpp_gateway.samples import IN_USE_A
@@ -87,7 +87,7 @@ def _profile(outlet: Outlet, station: Station, moment: Moment) -> dict[str, Any]
     wanted = Wanted(rung=rung, limit_a=written_a(outlet, moment.now_s), ends=True)
     ending = ending_of(wanted, outlet, station, moment.now_s)
     profile = charging_profile(wanted, outlet, station, ending)["csChargingProfiles"]
-    if kind_of(station) == "absolute":
+    if profile["chargingProfileKind"] == "Absolute":
         profile["chargingSchedule"]["startSchedule"] = start_schedule(moment.utc, station.clock)
     return {"chargingProfile": {key: value for key, value in profile.items() if key != "transactionId"}}
 

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from evenload.contracts.units import floor_da
 from services.ocpp_gateway.capability import Learned, Purpose, Rung
-from services.ocpp_gateway.card import bears_two_periods, is_dynamic, kind_of, lies_over, may_end, step_a
+from services.ocpp_gateway.card import bears_two_periods, kind_of, lies_over, may_end, step_a, takes_dynamic
 from services.ocpp_gateway.config import CLOCK_MARGIN_S, OFFLINE_S, PROFILE_S
 from services.ocpp_gateway.leases import failsafe_a
 from services.ocpp_gateway.station import Outlet, Station, StationClock
@@ -79,7 +79,7 @@ def lines_for_watts(limit_a: float, outlet: Outlet) -> int:
 
 def ending_of(wanted: Wanted, outlet: Outlet, station: Station, now_s: float) -> Ending:
     """Return how the profile ends; a relative one whose origin is not known cannot (its station may count from any)."""
-    if is_dynamic(wanted.rung, station):
+    if is_dynamic(wanted, outlet, station):
         return Ending("offline", OFFLINE_S)
     origin_s = now_s - CLOCK_MARGIN_S if kind_of(station) == "absolute" else outlet.started_s
     if not wanted.ends or origin_s is None or not can_end(wanted.rung, station):
@@ -106,9 +106,18 @@ def start_schedule(utc: datetime, clock: StationClock) -> str:
     return utc_text(utc + timedelta(seconds=clock.offset_s - CLOCK_MARGIN_S))
 
 
-def kind_word(rung: Rung, station: Station) -> str:
+def is_dynamic(wanted: Wanted, outlet: Outlet, station: Station) -> bool:
+    """Tell whether it is written as a dynamic profile, which ends when the station is offline.
+
+    Not below the failsafe: the rise to it must wait until every neighbour's profile has run out too.
+    """
+    falls = wanted.limit_a >= outlet.plan.failsafe_a and may_end(station)
+    return wanted.rung.purpose == "tx" and falls and takes_dynamic(station)
+
+
+def kind_word(wanted: Wanted, outlet: Outlet, station: Station) -> str:
     """Return what the profile's times count from, as the standard calls it."""
-    if is_dynamic(rung, station):
+    if is_dynamic(wanted, outlet, station):
         return "Dynamic"
     return "Absolute" if kind_of(station) == "absolute" else "Relative"
 
@@ -127,7 +136,7 @@ def charging_profile(wanted: Wanted, outlet: Outlet, station: Station, ending: E
         "chargingProfileId": profile_id(rung, outlet.plan.connector, station.learned),
         "stackLevel": rung.level,
         "chargingProfilePurpose": PURPOSES[rung.purpose],
-        "chargingProfileKind": kind_word(rung, station),
+        "chargingProfileKind": kind_word(wanted, outlet, station),
         "chargingSchedule": schedule,
     }
     if rung.purpose == "tx" and outlet.transaction is not None:

@@ -11,13 +11,14 @@ from msgspec.structs import replace
 
 from services.ocpp_gateway import ladder
 from services.ocpp_gateway.capability import Rung
-from services.ocpp_gateway.card import bears_two_periods, is_dynamic, may_end
+from services.ocpp_gateway.card import bears_two_periods, may_end
 from services.ocpp_gateway.config import PROFILE_S, RAISE_SPACING_S, RENEW_AFTER_S
 from services.ocpp_gateway.leases import failsafe_a, in_force_a, is_live, written_a
 from services.ocpp_gateway.profile16 import (
     Wanted,
     charging_profile,
     ending_of,
+    is_dynamic,
     kind_word,
     profile_id,
     rate,
@@ -134,13 +135,13 @@ def _resumes(outlet: Outlet, limit_a: float) -> bool:
 def _call(outlet: Outlet, profile: Wanted, station: Station, moment: Moment) -> tuple[str, dict[str, Any]]:
     """Return the call that writes a profile, or that only changes the limit of a dynamic one."""
     held, rung = outlet.working, profile.rung
-    if is_dynamic(rung, station) and held is not None and held.dynamic and held.sent_s != LOST_S:
+    if is_dynamic(profile, outlet, station) and held is not None and held.dynamic and held.sent_s != LOST_S:
         limit = rate(profile.limit_a, rung, outlet, station)
         update = {"chargingProfileId": profile_id(rung, outlet.plan.connector, station.learned)}
         return UPDATE, {**update, "scheduleUpdate": {"limit": limit}}
     ending = ending_of(profile, outlet, station, moment.now_s)
     payload = charging_profile(profile, outlet, station, ending)
-    if kind_word(rung, station) == "Absolute":
+    if kind_word(profile, outlet, station) == "Absolute":
         start = start_schedule(moment.utc, station.clock)
         payload["csChargingProfiles"]["chargingSchedule"]["startSchedule"] = start
     return ACTION, payload

@@ -12,12 +12,12 @@ SessionState = Literal["absent", "silent", "asked", "booted", "reading", "servin
 Happened = Literal["connects", "boots", "is_quiet", "will_not_boot", "waited", "opens", "told", "is_deaf", "closes"]
 
 MEANING: Final[dict[SessionState, str]] = {
-    "absent": "no connection; its profiles run on and end by themselves",
+    "absent": "no connection, its profiles run on and end by themselves",
     "silent": "we answer and do not call",
     "asked": "it was asked to boot",
-    "booted": "its boot was answered; what it knew is taken as gone",
+    "booted": "its boot was answered, what it knew is taken as gone",
     "reading": "its configuration is read",
-    "serving": "profiles go out; what differs in its configuration is changed",
+    "serving": "profiles go out, what differs in its configuration is changed",
 }
 CAUSE: Final[dict[Happened, str]] = {
     "connects": "the handshake is accepted",

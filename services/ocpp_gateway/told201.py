@@ -41,7 +41,6 @@ from services.ocpp_gateway.tolerant import number, text, whole
 from services.ocpp_gateway.transactions16 import Handled
 
 MAX_PARTS: Final = 64
-LINES: Final = {"ac_single_phase": 1, "ac_two_phase": 2, "ac_three_phase": 3}
 
 _report = Reader(NotifyReport)
 _head = Reader(ReportHead)
@@ -120,11 +119,9 @@ def _needs_of(told: NeedsTold) -> Needs:
 
 
 def _lines(told: NeedsTold, outlet: Outlet) -> int | None:
-    """Return how many lines it says that it will use; what was measured counts more."""
-    if outlet.lines_used is not None:
-        return outlet.lines_used
-    said = LINES.get(text(told.requested_energy_transfer, 40).lower())
-    return None if said is None else min(said, len(outlet.plan.lines))
+    """Return how many lines it uses: as measured, or one where it says so; more must be seen, not said."""
+    says_one = text(told.requested_energy_transfer, 40).lower() == "ac_single_phase"
+    return 1 if outlet.lines_used is None and says_one else outlet.lines_used
 
 
 def _limited(station: Station, payload: Raw, source: str, detail: str) -> Handled:

@@ -20,6 +20,10 @@ def test_the_diagram_is_current() -> None:
     assert diagram() in text, f"{PAPER} is not current; run make golden"
 
 
+def test_no_text_ends_a_line_of_the_diagram_early() -> None:
+    assert not [text for text in (*MEANING.values(), *CAUSE.values()) if {";", ":", "{"} & set(text)]
+
+
 def test_every_state_is_reached_left_and_explained() -> None:
     states = set(get_args(SessionState))
     assert {state for state, _ in TABLE} == set(TABLE.values()) == set(MEANING) == states

@@ -113,6 +113,21 @@ def test_without_an_end_offline_there_is_no_dynamic_profile(missing: str) -> Non
     assert flights[0].payload["chargingProfile"]["chargingProfileKind"] == "Absolute"
 
 
+def test_below_the_failsafe_the_profile_carries_an_end_that_waits_for_the_neighbours() -> None:
+    found, _ = charging()
+    found, flights = settled(told(found, 0.0, 1.0, valid_s=3600), 1.0)
+    (schedule,) = flights[0].payload["chargingProfile"]["chargingSchedule"]
+    assert schedule["chargingSchedulePeriod"] == [{"startPeriod": 0, "limit": 0.0}, {"startPeriod": 300, "limit": 6.0}]
+    found, flights = settled(told(found, 12.0, 20.0, valid_s=3600), 20.0)
+    assert flights[0].payload["chargingProfile"]["chargingProfileKind"] == "Dynamic"
+    found, answer, _ = said(
+        told(found, 0.0, 21.0, valid_s=3600), "PullDynamicScheduleUpdate", 21.0, chargingProfileId=2
+    )
+    assert answer["scheduleUpdate"] == {"limit": 0.0}
+    _, flights = settled(found, 21.0)
+    assert flights[0].payload["chargingProfile"]["chargingProfileKind"] == "Absolute"
+
+
 def test_a_station_pulls_its_limit_cuts_at_once_and_raises_not() -> None:
     found, _ = charging()
     found, answer, _ = said(told(found, 9.0, 1.0, valid_s=3600), "PullDynamicScheduleUpdate", 1.0, chargingProfileId=2)

@@ -73,6 +73,12 @@ def test_needs_are_published_and_the_promised_profile_is_written_at_once() -> No
     assert found.outlets[0].lines_used == 1
 
 
+def test_lines_are_believed_when_seen_and_not_when_said() -> None:
+    needs = {**NEEDS, "requestedEnergyTransfer": "AC_three_phase"}
+    found, _, _ = said(charging(station()), "NotifyEVChargingNeeds", 5.0, evseId=1, chargingNeeds=needs)
+    assert found.outlets[0].lines_used is None
+
+
 def test_needs_of_an_unknown_evse_are_refused() -> None:
     _, answer, _ = said(station(connectors=2), "NotifyEVChargingNeeds", 5.0, evseId=7, chargingNeeds=NEEDS)
     assert answer == {"status": "Rejected"}
