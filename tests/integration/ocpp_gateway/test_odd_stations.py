@@ -96,3 +96,37 @@ async def test_what_a_station_of_two_held_is_written_again_when_it_dials_anew(wo
                 world.set("left", 8.0)
                 world.set("right", 8.0)
                 await asyncio.sleep(0.2)
+
+
+async def connected_anew(world: World, key: str, before: Any) -> Any:
+    """Return the station's connection once it is another than `before`."""
+    async with asyncio.timeout(20):
+        while (found := world.gateway._connections.get(key)) is None or found is before:
+            await asyncio.sleep(0.05)
+    return found
+
+
+async def test_a_station_that_never_answers_a_ping_is_given_three_heartbeats(world: World) -> None:
+    connection = None
+    async with dialling(world, FAULTS["pings_unanswered"](identity="CP001")):
+        for _ in range(2):
+            connection = await connected_anew(world, "cp001", connection)
+            connection.check_alive(connection.heard_s + 12.0)
+            connection.check_alive(connection.heard_s + 21.0)
+        connection = await connected_anew(world, "cp001", connection)
+        assert world.gateway.sessions["cp001"].station.learned.ping is False
+        connection.check_alive(connection.heard_s + 170.0)
+        assert world.gateway._connections["cp001"] is connection
+        connection.check_alive(connection.heard_s + 181.0)
+        await connected_anew(world, "cp001", connection)
+
+
+async def test_a_pong_is_on_the_card_and_then_silence_is_dead_after_20_s(world: World) -> None:
+    async with dialling(world, Station(identity="CP001")):
+        connection = await connected_anew(world, "cp001", None)
+        connection.check_alive(connection.heard_s + 12.0)
+        async with asyncio.timeout(5):
+            while world.gateway.sessions["cp001"].station.learned.ping is not True:
+                await asyncio.sleep(0.02)
+        connection.check_alive(connection.heard_s + 21.0)
+        await connected_anew(world, "cp001", connection)
