@@ -199,6 +199,21 @@ class AfrrSignal(Ask, frozen=True):
     signal: int
 
 
+class GetDerControl(Ask, frozen=True):
+    """2.1: let it tell its settings as an energy source."""
+
+    request_id: Whole
+    is_default: bool | UnsetType = UNSET
+    control_id: Id36 | UnsetType = UNSET
+
+
+class ClearDerControl(Ask, frozen=True):
+    """2.1: clear such settings."""
+
+    is_default: bool
+    control_id: Id36 | UnsetType = UNSET
+
+
 class StreamParams(Ask, frozen=True):
     """How often a stream sends, and how many values at the most."""
 
@@ -237,6 +252,8 @@ ASKS_21: Final[dict[str, type[Ask]]] = {
     "UsePriorityCharging": UsePriorityCharging,
     "NotifyAllowedEnergyTransfer": EnergyTransfer,
     "AFRRSignal": AfrrSignal,
+    "GetDERControl": GetDerControl,
+    "ClearDERControl": ClearDerControl,
     "GetPeriodicEventStream": Nothing,
     "AdjustPeriodicEventStream": AdjustPeriodicEventStream,
 }

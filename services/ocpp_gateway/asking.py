@@ -20,7 +20,7 @@ from services.ocpp_gateway.station import Outlet, Station
 Payload = dict[str, Any]
 UNLIKE: Final = "SetChargingProfile"
 ASKS_OF_ANY: Final[dict[str, type[Ask]]] = {**asked16.ASKS, "RemoteStopTransaction": asked16.RemoteStopOfAny}
-REPORTS: Final = frozenset({"GetBaseReport", "GetChargingProfiles"})
+REPORTS: Final = frozenset({"GetBaseReport", "GetChargingProfiles", "GetDERControl"})
 """2.x: their answer is only a promise; what was asked for comes in messages of its own."""
 
 

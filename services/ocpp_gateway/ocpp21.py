@@ -9,7 +9,7 @@ from typing import Final
 from msgspec import Raw
 from msgspec.structs import replace
 
-from services.ocpp_gateway import ocpp201, streams21
+from services.ocpp_gateway import ocpp201, streams21, told201
 from services.ocpp_gateway.alarms import alarm
 from services.ocpp_gateway.config import PROFILE_S
 from services.ocpp_gateway.frames import PeerProtocolError
@@ -71,7 +71,7 @@ ON_CALL: Final[dict[str, Handler]] = {
     "NotifyPriorityCharging": on_priority,
     "NotifyDERAlarm": NOTED,
     "NotifyDERStartStop": NOTED,
-    "ReportDERControl": NOTED,
+    "ReportDERControl": told201.on_part,
     "OpenPeriodicEventStream": streams21.on_open,
     "ClosePeriodicEventStream": streams21.on_close,
     "PullDynamicScheduleUpdate": on_pull,

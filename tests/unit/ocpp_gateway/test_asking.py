@@ -65,6 +65,8 @@ NEW: list[tuple[str, dict[str, Any]]] = [
     ("UsePriorityCharging", {"transactionId": "tx-1", "activate": True}),
     ("NotifyAllowedEnergyTransfer", {"transactionId": "tx-1", "allowedEnergyTransfer": ["AC_three_phase"]}),
     ("AFRRSignal", {"timestamp": "2026-01-01T00:00:00Z", "signal": 3}),
+    ("GetDERControl", {"requestId": 4, "isDefault": True}),
+    ("ClearDERControl", {"isDefault": True}),
     ("GetPeriodicEventStream", {}),
     ("AdjustPeriodicEventStream", {"id": 1, "params": {"interval": 5}}),
 ]
