@@ -15,6 +15,7 @@ from evenload.cli.set_command import set_command
 from evenload.cli.simulate import simulate
 from evenload.cli.site import site
 from evenload.cli.station import station
+from evenload.cli.station_verbs import VERBS
 from evenload.cli.status import status
 from evenload.cli.tags import tag
 from evenload.cli.transactions import transactions
@@ -64,6 +65,8 @@ for command in (
     restore,
 ):
     main.add_command(command)
+for verb in VERBS:
+    station.add_command(verb)
 
 
 if __name__ == "__main__":

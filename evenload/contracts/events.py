@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from evenload.contracts.phases import PerPhase, Phase
-from evenload.contracts.units import Amps, Celsius, Name, NameOrNone, Percent, Seconds, StationId, WattHours, Watts
+from evenload.contracts.units import Amps, Celsius, Name, NameOrNone, Percent, Seconds, StationId, Utc, WattHours, Watts
 
 MeterRole = Literal["grid", "solar", "battery", "inverter", "household", "load", "circuit", "vehicle", "temperature"]
 LoadStatus = Literal[
@@ -88,6 +88,13 @@ class LoadState(Event, frozen=True, kw_only=True):
     ] = None
     transaction: Annotated[str | None, Meta(description="running transaction's id; None = no transaction")] = None
     temperature_c: Annotated[Celsius | None, Meta(description="°C where it has a sensor")] = None
+    needs_wh: Annotated[
+        WattHours | None, Meta(description="energy that the vehicle says it still wants, Wh; None = it does not say")
+    ] = None
+    vehicle_max_a: Annotated[
+        Amps | None, Meta(description="the most the vehicle says it takes, A per line; None = it does not say")
+    ] = None
+    leaves_at: Annotated[Utc | None, Meta(description="when the vehicle says it leaves; None = it does not say")] = None
     epoch: Annotated[int, Meta(ge=0, description="highest setpoint epoch seen for this load")] = 0
 
 

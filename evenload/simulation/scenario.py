@@ -49,6 +49,9 @@ class LoadFacts(Part, frozen=True, kw_only=True):
     offset_a: Annotated[float, Meta(ge=0, le=10, description="draws so much less than offered, A")] = 0.0
     own_max_a: Annotated[Current, Meta(description="the vehicle's own limit, A per line")] = 1_000.0
     extra_a: Annotated[Current, Meta(description="draws so much more than offered, A")] = 0.0
+    fault: Annotated[
+        str | None, Meta(description="its station behaves as this one of station_faults.py; none = as it should")
+    ] = None
     stuck_on: Annotated[bool, Meta(description="a relay that never opens")] = False
 
 

@@ -6,16 +6,9 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-from evenload.site.drivers import (
-    HAS_TIMER,
-    METER_DRIVERS,
-    PLUG_DRIVERS,
-    EntityFields,
-    RegisterFields,
-    StationOverrides,
-    ValueFields,
-)
+from evenload.site.drivers import HAS_TIMER, METER_DRIVERS, PLUG_DRIVERS, EntityFields, RegisterFields, ValueFields
 from evenload.site.leaves import bare
+from evenload.site.overrides import StationOverrides
 from evenload.site.schema import Battery, Circuit, Evse, Grid, Inverter, Meter, Mqtt, Plug, Site, Station
 
 HEAD = """# The site file

@@ -115,7 +115,8 @@ class Station(Section, frozen=True, kw_only=True):
 
     max_a: Annotated[PositiveAmps | None, Meta(description="limit of the whole station, A per phase")] = None
     connectors: Annotated[
-        Literal["concurrent", "sequential"], Meta(description="may several outlets charge at once")
+        Literal["concurrent", "sequential"],
+        Meta(description="concurrent: outlets share its limit; sequential: one vehicle at a time, by priority"),
     ] = "concurrent"
     version: Annotated[Literal["1.6", "2.0.1", "2.1"] | None, Meta(description="pinned OCPP version")] = None
     password_file: Annotated[str | None, Meta(description="file with its Basic password, beside the site file")] = None

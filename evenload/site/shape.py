@@ -12,9 +12,10 @@ from typing import Any
 from msgspec import inspect, structs
 
 from evenload.site import leaves, scalars, yaml_tree
-from evenload.site.drivers import METER_DRIVERS, PLUG_DRIVERS, Options, StationOverrides
+from evenload.site.drivers import METER_DRIVERS, PLUG_DRIVERS, Options
 from evenload.site.findings import child
 from evenload.site.leaves import BAD, Reading
+from evenload.site.overrides import StationOverrides
 from evenload.site.schema import Meter, Plug, Site, Station
 from evenload.site.yaml_tree import Node, Scalar, Sequence
 

@@ -6,12 +6,13 @@ import msgspec
 from msgspec.structs import replace
 
 from evenload.contracts.records import StationRecord
-from services.ocpp_gateway.station import Learned, Outlet, Rung, Station, TransactionId, Zero, with_least
+from services.ocpp_gateway.capability import Learned, Rung, Zero
+from services.ocpp_gateway.station import Outlet, Station, TransactionId, with_least
 
 _ZEROS: Final[dict[str, Zero]] = {"pauses": "pauses", "ends": "ends", "rejected": "rejected"}
 OURS: Final = (
     "units", "max_level", "max_periods", "kind", "running", "idle", "zero", "reset_at_s", "model", "measurands",
-    "interval_s", "lag_s", "step_a", "proven", "clock_s", "min_a",
+    "interval_s", "lag_s", "step_a", "proven", "ping", "clock_s", "drift_s", "dynamic", "min_a",
     "strays",
 )  # fmt: skip
 Facts = dict[str, str | int | float | bool | None]
@@ -48,7 +49,10 @@ def facts_of(station: Station) -> Facts:
         "lag_s": learned.lag_s,
         "step_a": learned.step_a,
         "proven": learned.proven or None,
-        "clock_s": round(station.clock.offset_s) or None,
+        "ping": learned.ping,
+        "clock_s": learned.clock_s,
+        "drift_s": learned.drift_s,
+        "dynamic": learned.dynamic,
         "min_a": _least_a(station),
     }
     for outlet in station.outlets:
@@ -77,6 +81,10 @@ def _least_a(station: Station) -> float | None:
 
 def _number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _truth(value: object) -> bool | None:
+    return value if isinstance(value, bool) else None
 
 
 def _open_start(value: object) -> tuple[str, int] | None:
@@ -131,6 +139,10 @@ def restored(station: Station, facts: Facts) -> Station:
         lag_s=_number(facts.get("lag_s")),
         step_a=_number(facts.get("step_a")),
         proven=facts.get("proven") is True,
+        ping=_truth(facts.get("ping")),
+        clock_s=_number(facts.get("clock_s")),
+        drift_s=_number(facts.get("drift_s")),
+        dynamic=_truth(facts.get("dynamic")),
     )
     outlets = tuple(_restored(outlet, facts) for outlet in station.outlets)
     strays = _strays(facts.get("strays"))

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from evenload.contracts.events import LoadStatus, TransactionEnded, TransactionStarted, TransactionUpdated
 from evenload.transactions.tags import content_hash, tag_hash
+from services.ocpp_gateway import told201
 from services.ocpp_gateway.frames import PeerProtocolError
 from services.ocpp_gateway.heard import Told, Values, status_told, values_told, with_status
 from services.ocpp_gateway.measured import observe
@@ -281,16 +282,16 @@ ON_CALL: Final[dict[str, Handler]] = {
     "Authorize": on_authorize,
     "DataTransfer": accepts({"status": "UnknownVendorId"}),
     "SignCertificate": accepts({"status": "Rejected"}),
-    "NotifyEVChargingNeeds": ACCEPTED,
+    "NotifyEVChargingNeeds": told201.on_needs,
     "NotifyEVChargingSchedule": ACCEPTED,
-    "NotifyReport": NOTED,
+    "NotifyReport": told201.on_report,
     "NotifyEvent": NOTED,
     "NotifyMonitoringReport": NOTED,
     "NotifyCustomerInformation": NOTED,
     "NotifyDisplayMessages": NOTED,
-    "NotifyChargingLimit": NOTED,
-    "ClearedChargingLimit": NOTED,
-    "ReportChargingProfiles": NOTED,
+    "NotifyChargingLimit": told201.on_limit,
+    "ClearedChargingLimit": told201.on_limit_cleared,
+    "ReportChargingProfiles": told201.on_part,
     "ReservationStatusUpdate": NOTED,
     "SecurityEventNotification": NOTED,
     "FirmwareStatusNotification": NOTED,

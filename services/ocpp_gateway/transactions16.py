@@ -22,6 +22,7 @@ from services.ocpp_gateway.station import (
     Changed,
     Keep,
     Moment,
+    Needs,
     Outlet,
     Output,
     Pause,
@@ -144,14 +145,27 @@ def begin(outlet: Outlet, transaction: TransactionId, now_s: float, start_wh: fl
     if outlet.transaction == transaction:
         return outlet
     outlet = replace(outlet, transaction=transaction, started_s=now_s, start_wh=start_wh, working=None)
-    return replace(outlet, pause=None, starts=0, stops_refused=0, evidence=None)
+    return replace(outlet, pause=None, starts=0, stops_refused=0, evidence=None, less=None, less_stage=0)
 
 
 def end(outlet: Outlet) -> Outlet:
-    """Return the outlet without its transaction: its profile is gone with it, the default is in force."""
+    """Return the outlet without its transaction: its profile is gone with it, the default is in force.
+
+    Its status may be told a moment later; until then it is finishing, so that nothing is written as if it went on.
+    """
     ended = outlet.ended if outlet.transaction is None else (*outlet.ended, outlet.transaction)[-ENDED_KEPT:]
     return replace(
-        outlet, transaction=None, started_s=None, start_wh=None, ended=ended, working=None, lines_used=None, told=None
+        outlet,
+        transaction=None,
+        started_s=None,
+        start_wh=None,
+        ended=ended,
+        working=None,
+        lines_used=None,
+        told=None,
+        needs=Needs(),
+        priority=False,
+        status="finishing" if outlet.status in RUNNING else outlet.status,
     )
 
 

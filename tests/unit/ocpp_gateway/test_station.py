@@ -6,9 +6,10 @@ from msgspec.structs import replace
 from evenload.contracts.events import TransactionEnded, TransactionStarted
 from evenload.contracts.records import StationRecord
 from services.ocpp_gateway import learning
+from services.ocpp_gateway.capability import Learned, Rung
 from services.ocpp_gateway.setup16 import ATTEMPTS
 from services.ocpp_gateway.states import load_state
-from services.ocpp_gateway.station import Hangup, Keep, Learned, Link, Rung, Station, Warn, new_station, with_plan
+from services.ocpp_gateway.station import Hangup, Keep, Link, Station, Warn, new_station, with_plan
 from tests.unit.ocpp_gateway.builders import (
     UTC0,
     answered,
