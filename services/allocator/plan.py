@@ -79,6 +79,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     limit_ma: int | None
     import_ma: int | None
     meters: dict[str, tuple[str, ...]]
+    grid_meter: str = ""
+    """The entries of the grid meters in the site file, in one text: a changed one is another meter."""
 
     @property
     def battery(self) -> Battery | None:
@@ -130,6 +132,7 @@ def compile_plan(site: Site, overrides: tuple[Override, ...] = ()) -> Plan:
         nodes=nodes,
         distribution=effective.distribution,
         meters=_meters_by_role(effective),
+        grid_meter=repr([(name, meter) for name, meter in sorted(site.meters.items()) if meter.role == "grid"]),
         **_root_limits(effective),
     )
 

@@ -12,6 +12,7 @@ from services.allocator.draws import FOLLOW_S, line_mask, measured_ma
 from services.allocator.facts import Facts, Heard
 from services.allocator.memory import LoadMemory, Memory
 from services.allocator.plan import MASK_PHASES, Plan, PlannedLoad
+from services.allocator.rewired import widened
 from services.allocator.sources import Want
 from services.allocator.watch import LOST_PLACE_S, OFFER_EVERY_S, OFFER_S, presence
 
@@ -22,7 +23,7 @@ class Party(Struct, frozen=True, kw_only=True):
     """Everybody's part in one decision."""
 
     loads: tuple[PlannedLoad, ...]
-    """The plan's loads, narrowed to the lines in use."""
+    """The plan's loads, on the lines in use."""
     wants: tuple[Want, ...]
     """Those who may get current, in order."""
     beyond: tuple[tuple[int, int], ...]
@@ -39,7 +40,7 @@ class Party(Struct, frozen=True, kw_only=True):
 
 def party(plan: Plan, memory: Memory, facts: Facts, now_s: float) -> Party:
     """Return who takes part."""
-    loads = tuple(_narrowed(load, memory.loads[load.name]) for load in plan.loads)
+    loads = tuple(_in_use(load, memory.loads[load.name]) for load in plan.loads)
     wants: list[Want] = []
     beyond: list[tuple[int, int]] = []
     drawing: list[tuple[int, int]] = []
@@ -115,6 +116,11 @@ def _place(load: PlannedLoad, memory: Memory, contended: set[str], now_s: float)
         return load.urgency, load.priority, 0, 0.0, load.name
     kept = known.setpoint_ma > 0 and now_s - known.since_s < TURN_S
     return load.urgency, load.priority, 0 if kept else 1, known.served_as, load.name
+
+
+def _in_use(load: PlannedLoad, memory: LoadMemory) -> PlannedLoad:
+    """Return the load on the lines that it uses, and where these may be besides."""
+    return widened(_narrowed(load, memory), memory)
 
 
 def _narrowed(load: PlannedLoad, memory: LoadMemory) -> PlannedLoad:
