@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from itertools import permutations
 
 from evenload.contracts.phases import PHASES
-from tests.sim.homes import DAY_S, Kind, Lines, Watched, kind_of
+from tests.sim.homes import DAY_S, AtReadings, Kind, Lines, Watched, kind_of
 
 DAYS_A_HOME = 5
 SEARCH_S = 12 * 3600.0
@@ -84,7 +84,7 @@ def right(days: int) -> Iterator[tuple[Kind, Watched, int]]:
     for seed in range(-(-days // DAYS_A_HOME)):
         lived = min(DAYS_A_HOME, days - seed * DAYS_A_HOME)
         kind = replace(kind_of(seed), period_s=10.0)
-        yield kind, Watched(kind, lived * DAY_S).run(lived * DAY_S), lived
+        yield kind, Watched(kind, lived * DAY_S, AtReadings).run(lived * DAY_S), lived
 
 
 def print_right(days: int) -> int:
@@ -96,8 +96,10 @@ def print_right(days: int) -> int:
         suspicions += sum(what == "wiring_suspected" for what, _ in here.alarms)
         inverted += here.inverted_s is not None
         confirmed += sum(bool(load.wiring and any(load.wiring.confirmed)) for load in here.loop.memory.loads.values())
-        if here.corrections or here.alarms & {("wiring_suspected", name) for name in ("one", "three", "heater")}:
-            print(f"  home {kind.seed}: {here.corrections} {sorted(here.alarms)}", flush=True)
+        steps = sum(here.steps.values())
+        print(f"  home {kind.seed}: {lived} days, {steps} steps, {here.corrections or 'nothing'} corrected", flush=True)
+        bad = [alarm for alarm in sorted(here.alarms) if alarm[0].startswith("wiring")]
+        print(f"    {bad}" if bad else "", end="\n" if bad else "", flush=True)
     print(
         f"right wiring: {total} days: {corrections} corrections, {suspicions} suspicions, {inverted} inverted meters;"
     )

@@ -101,17 +101,15 @@ def _scene(plan: Plan, memory: Memory, facts: Facts, seen: tuple[Sides, float]) 
     who = party(plan, memory, facts, now_s)
     beyond = dict(who.beyond)
     draws = tuple(
-        on_both(
-            draw_of(
-                load,
-                memory.loads[load.name],
-                facts.loads.get(load.name),
-                Moment(grid_s, beyond.get(load.index), load.index in who.lost),
-            ),
+        draw_of(
+            load,
             memory.loads[load.name],
+            facts.loads.get(load.name),
+            Moment(grid_s, beyond.get(load.index), load.index in who.lost),
         )
         for load in plan.loads
     )
+    draws = on_both(draws, plan, memory)
     low, high = _sum([draw.low for draw in draws]), _sum([draw.high for draw in draws])
     if plan.limit_ma is not None and grid.age_s is not None:
         news = Seen(grid_s, _oldest_sample_s(plan, memory), low if low == high else None)

@@ -27,7 +27,7 @@ from services.allocator.memory import LoadMemory, Memory
 from services.allocator.outside import is_lapsed, limit_in_force_w
 from services.allocator.plan import MA, MASK_PHASES, PlannedLoad
 from services.allocator.raises import Rise
-from services.allocator.rewired import names, wiring_alerts, wiring_state
+from services.allocator.rewired import wiring_alerts
 from services.allocator.share import Share
 from services.allocator.sources import Want, could_get
 
@@ -96,8 +96,8 @@ def _line(said: Said, load: PlannedLoad, board: Board) -> LoadDecision:
         by_hand=load.by_hand,
         status=state.status if state is not None else "unavailable",
         measured_a=state.measured_a if state is not None else None,
-        phases=names(load.phases),
-        wiring=wiring_state(known),
+        phases=load.phase_names,
+        wiring=known.wiring.state if known.wiring is not None else "unproven",
         setpoint_a=known.setpoint_ma / MA,
         target_a=share.given_ma / MA,
         could_get_a=_could_get(said, load, (known.setpoint_ma, state), board) / MA,
@@ -111,7 +111,7 @@ def _line(said: Said, load: PlannedLoad, board: Board) -> LoadDecision:
 def told_line(line: LoadDecision) -> str:
     """Return what makes a decision worth telling again when it changes: all but figures that move with each reading."""
     bound = "" if line.bound is None else bound_text(line.bound)
-    wired = f"{line.wiring} {' '.join(line.phases)}"
+    wired = line.wiring if line.wiring != "corrected" else f"on {line.phases}"
     return f"{line.status} {line.mode} {line.by_hand} {line.reason} {line.rule} {bound} {wired}"
 
 
@@ -290,7 +290,7 @@ def _standing(said: Said) -> list[tuple[str, str, str, str]]:
             limit_w = limit_in_force_w(heard_limit, scene.now_s)
             text = f"its heartbeat is missing: limited to {limit_w:g} W"
             found.append(("limit_source_lost", name, text, "check the source of the limit and its network"))
-    return found + wiring_alerts(scene.plan, said.memory)
+    return found + wiring_alerts(said.memory)
 
 
 def _not_shed(said: Said) -> list[int]:

@@ -7,7 +7,7 @@ clock, so that holds, pauses and grace times go on after a restart.
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
-from evenload.contracts.events import Mode
+from evenload.contracts.events import Mode, WiringState
 from evenload.contracts.units import Name
 
 
@@ -48,6 +48,7 @@ class Wiring(Struct, frozen=True, kw_only=True):
     """Lines that are proven to be on their phase in force."""
     doubts: tuple[tuple[int, int], ...] = ()
     """(phase in force, phase by the scores) of lines that seem to be elsewhere."""
+    state: WiringState = "unproven"
     window: Window | None = None
 
 
@@ -64,6 +65,8 @@ class GridWiring(Struct, frozen=True, kw_only=True):
     """Of the last steps, which moved the meter the other way."""
     inverted_s: float | None = None
     """Since when the meter is taken to be inverted."""
+    notable: tuple[str, ...] = ()
+    """Loads that are not, or seem not to be, on the phases of the site file."""
 
 
 class LoadMemory(Struct, frozen=True, kw_only=True):

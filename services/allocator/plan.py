@@ -41,6 +41,7 @@ class PlannedLoad(Struct, frozen=True, kw_only=True):
     all_or_nothing: bool
     mask: int
     phases: tuple[int, ...]
+    phase_names: tuple[Phase, ...]
     slots: tuple[int, ...]
     nodes: tuple[int, ...]
     failsafe_ma: int
@@ -205,6 +206,7 @@ def _planned(name: str, site: Site, nodes: tuple[int, ...], failsafe_a: float) -
         all_or_nothing=isinstance(load, Plug),
         mask=sum(BITS[phase] for phase in phases),
         phases=numbers,
+        phase_names=phases,
         slots=tuple(node * 3 + phase for node in nodes for phase in numbers),
         nodes=nodes,
         failsafe_ma=rating_ma if isinstance(load, Plug) and load.failsafe_on else _ma(failsafe_a),

@@ -6,7 +6,7 @@ counts on both (faults.md A7): it may draw nothing or all of its current on eith
 
 from msgspec.structs import replace
 
-from evenload.contracts.events import LoadState, WiringState
+from evenload.contracts.events import LoadState
 from evenload.contracts.phases import PHASES, PerPhase, Phase
 from services.allocator.draws import Draw, Phases
 from services.allocator.facts import Facts, Heard
@@ -18,10 +18,13 @@ Words = tuple[str, str, str, str]
 
 def in_force(plan: Plan, memory: Memory) -> Plan:
     """Return the plan with the phases that were found; the plan itself while all are as the site file says."""
+    if not memory.grid_wiring.notable:
+        return plan
     moved = {
         load.index: known.wiring.found[: len(load.phases)]
         for load in plan.loads
-        if (known := memory.loads.get(load.name)) is not None
+        if load.name in memory.grid_wiring.notable
+        and (known := memory.loads.get(load.name)) is not None
         and known.wiring is not None
         and _differs(load, known.wiring)
     }
@@ -40,6 +43,7 @@ def _on(load: PlannedLoad, phases: tuple[int, ...]) -> PlannedLoad:
         load,
         mask=sum(1 << phase for phase in phases),
         phases=phases,
+        phase_names=names(phases),
         slots=tuple(node * 3 + phase for node in load.nodes for phase in phases),
     )
 
@@ -63,8 +67,14 @@ def _relabelled(heard: Heard[LoadState], told: tuple[int, ...], found: tuple[int
     return replace(heard, event=replace(heard.event, measured_a=PerPhase.of(moved)))
 
 
-def on_both(draw: Draw, memory: LoadMemory) -> Draw:
-    """Return the draw of a load whose lines are in doubt: each may draw nothing, or all, on either of two phases."""
+def on_both(draws: tuple[Draw, ...], plan: Plan, memory: Memory) -> tuple[Draw, ...]:
+    """Return the draws with those of lines in doubt: each may draw nothing, or all, on either of two phases."""
+    if not memory.grid_wiring.notable:
+        return draws
+    return tuple(_on_both(draw, memory.loads[load.name]) for draw, load in zip(draws, plan.loads, strict=True))
+
+
+def _on_both(draw: Draw, memory: LoadMemory) -> Draw:
     if memory.wiring is None or not memory.wiring.doubts:
         return draw
     low, high = list(draw.low), list(draw.high)
@@ -74,8 +84,14 @@ def on_both(draw: Draw, memory: LoadMemory) -> Draw:
     return Draw(_three(low), _three(high))
 
 
-def widened(load: PlannedLoad, memory: LoadMemory) -> PlannedLoad:
-    """Return the load with the phases on which its lines in use are suspected to be as well."""
+def widened(loads: tuple[PlannedLoad, ...], memory: Memory) -> tuple[PlannedLoad, ...]:
+    """Return the loads with the phases on which their lines in use are suspected to be as well."""
+    if not memory.grid_wiring.notable:
+        return loads
+    return tuple(_widened(load, memory.loads[load.name]) for load in loads)
+
+
+def _widened(load: PlannedLoad, memory: LoadMemory) -> PlannedLoad:
     if memory.wiring is None or not memory.wiring.doubts:
         return load
     mask = load.mask
@@ -88,33 +104,21 @@ def _three(values: list[int]) -> Phases:
     return values[0], values[1], values[2]
 
 
-def wiring_state(memory: LoadMemory) -> WiringState:
-    """Return in one word what is known of a load's wiring."""
-    wiring = memory.wiring
-    if wiring is None:
-        return "unproven"
-    if wiring.doubts:
-        return "suspected"
-    if wiring.found[: len(wiring.file)] != wiring.file:
-        return "corrected"
-    return "confirmed" if any(wiring.confirmed[: len(wiring.file)]) else "unproven"
-
-
 def names(phases: tuple[int, ...]) -> tuple[Phase, ...]:
     """Return the names of site phases."""
     return tuple(PHASES[phase] for phase in phases)
 
 
-def wiring_alerts(plan: Plan, memory: Memory) -> list[Words]:
+def wiring_alerts(memory: Memory) -> list[Words]:
     """Return (kind, load, text, remedy) of every load that is not wired as the site file says, or seems not to be."""
     found: list[Words] = []
-    for load in plan.loads:
-        wiring = memory.loads[load.name].wiring
+    for name in memory.grid_wiring.notable:
+        wiring = memory.loads[name].wiring if name in memory.loads else None
         if wiring is None:
             continue
         if wiring.found[: len(wiring.file)] != wiring.file:
-            found.append(_corrected(load.name, wiring))
-        found += [_suspected(load.name, pair) for pair in wiring.doubts[:1]]
+            found.append(_corrected(name, wiring))
+        found += [_suspected(name, pair) for pair in wiring.doubts[:1]]
     return found
 
 

@@ -40,7 +40,7 @@ class Party(Struct, frozen=True, kw_only=True):
 
 def party(plan: Plan, memory: Memory, facts: Facts, now_s: float) -> Party:
     """Return who takes part."""
-    loads = tuple(_in_use(load, memory.loads[load.name]) for load in plan.loads)
+    loads = widened(tuple(_narrowed(load, memory.loads[load.name]) for load in plan.loads), memory)
     wants: list[Want] = []
     beyond: list[tuple[int, int]] = []
     drawing: list[tuple[int, int]] = []
@@ -116,11 +116,6 @@ def _place(load: PlannedLoad, memory: Memory, contended: set[str], now_s: float)
         return load.urgency, load.priority, 0, 0.0, load.name
     kept = known.setpoint_ma > 0 and now_s - known.since_s < TURN_S
     return load.urgency, load.priority, 0 if kept else 1, known.served_as, load.name
-
-
-def _in_use(load: PlannedLoad, memory: LoadMemory) -> PlannedLoad:
-    """Return the load on the lines that it uses, and where these may be besides."""
-    return widened(_narrowed(load, memory), memory)
 
 
 def _narrowed(load: PlannedLoad, memory: LoadMemory) -> PlannedLoad:

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from evenload.contracts.events import LoadState
+from evenload.contracts.events import LoadState, WiringState
 from services.allocator.belief import Sides, read_grid
 from services.allocator.draws import NOTHING, Phases, measured_ma, sampled_s
 from services.allocator.facts import Facts, Heard
@@ -86,11 +86,15 @@ def learned(plan: Plan, memory: Memory, facts: Facts, seen: tuple[Sides, float])
     filed: list[PlannedLoad] = []
     for load in plan.loads:
         known = memory.loads.get(load.name)
-        if known is None:
+        heard = facts.loads.get(load.name)
+        if known is None or heard is None:
             continue
-        if known.wiring is not None and known.wiring.file != load.phases:
+        wiring = known.wiring
+        if wiring is not None and wiring.file != load.phases:
             filed.append(load)
-        elif _ends(known, facts.loads.get(load.name), moment):
+        elif wiring is not None and wiring.window is not None and heard.at_s - wiring.window.at_s < WINDOW_S:
+            continue
+        elif _ends(known, heard, moment):
             ends.append(load)
     memory = _filed(replace(memory, grid_wiring=about), filed)
     return _stepped(plan, memory, facts, (ends, moment)) if ends else memory
@@ -108,8 +112,16 @@ def _filed(memory: Memory, changed: Sequence[PlannedLoad]) -> Memory:
             scores = tuple((one / 2, two / 2, three / 2) for one, two, three in known.wiring.scores)
             wiring = judged(replace(wiring, scores=scores))
         loads[load.name] = replace(known, wiring=wiring)
-    about = replace(memory.grid_wiring, version=memory.grid_wiring.version + 1)
+    about = replace(memory.grid_wiring, version=memory.grid_wiring.version + 1, notable=_notable(loads))
     return replace(memory, loads=loads, grid_wiring=about)
+
+
+def _notable(loads: dict[str, LoadMemory]) -> tuple[str, ...]:
+    return tuple(
+        name
+        for name, load in sorted(loads.items())
+        if load.wiring is not None and load.wiring.state in ("suspected", "corrected")
+    )
 
 
 def _first(load: PlannedLoad) -> Wiring:
@@ -128,9 +140,9 @@ def _of_meter(about: GridWiring, plan: Plan, now_s: float) -> GridWiring:
     return about
 
 
-def _ends(memory: LoadMemory, heard: Heard[LoadState] | None, moment: Moment) -> bool:
+def _ends(memory: LoadMemory, heard: Heard[LoadState], moment: Moment) -> bool:
     """Tell whether a window of the load ends, or its first begins, with this grid reading."""
-    if heard is None or heard.event.measured_a is None:
+    if heard.event.measured_a is None:
         return False
     window = memory.wiring.window if memory.wiring is not None else None
     sample_s = sampled_s(heard)
@@ -194,12 +206,16 @@ def _stepped(plan: Plan, memory: Memory, facts: Facts, ending: tuple[Sequence[Pl
         if _changes(before, after):
             about = replace(about, version=about.version + 1)
         loads[load.name] = _rewired(replace(known, wiring=after), before)
+        if after.state != before.state:
+            about = replace(about, notable=_notable(loads))
     return replace(memory, loads=loads, grid_wiring=about)
 
 
 def lines_of(load: PlannedLoad, state: LoadState) -> Lines:
     """Return mA on each line of a load, as its service maps them to the phases of the site file."""
-    measured = measured_ma(state) or NOTHING
+    measured = measured_ma(state)
+    if measured is None or measured == NOTHING:
+        return NOTHING
     lines = [measured[phase] for phase in load.phases] + [0, 0]
     return lines[0], lines[1], lines[2]
 
@@ -209,14 +225,15 @@ def _drawn(plan: Plan, memory: Memory, facts: Facts) -> tuple[Phases, Phases]:
     managed, known = [0, 0, 0], [0, 0, 0]
     for load in plan.loads:
         heard = facts.loads.get(load.name)
-        if heard is None or heard.event.measured_a is None:
+        lines_ma = lines_of(load, heard.event) if heard is not None else NOTHING
+        if lines_ma == NOTHING:
             continue
-        wiring = (memory.loads[load.name].wiring if load.name in memory.loads else None) or _first(load)
-        lines_ma = lines_of(load, heard.event)
-        sure = _known_part(lines_ma, wiring)
-        for line, phase in enumerate(wiring.found):
+        wiring = memory.loads[load.name].wiring if load.name in memory.loads else None
+        three = min(lines_ma) >= IDLE_MA
+        for line, phase in enumerate(load.phases if wiring is None else wiring.found[: len(load.phases)]):
             managed[phase] += lines_ma[line]
-            known[phase] += sure[phase]
+            if three or (wiring is not None and wiring.confirmed[line]):
+                known[phase] += lines_ma[line]
     return (managed[0], managed[1], managed[2]), (known[0], known[1], known[2])
 
 
@@ -291,12 +308,18 @@ def judged(wiring: Wiring) -> Wiring:
     """Return the wiring with what its scores say of its lines in force: confirmed, in doubt, or neither."""
     found = [best(wiring, line) for line in range(3)]
     own = [found[line] == wiring.found[line] for line in range(3)]
+    lines = range(len(wiring.file))
     doubts = tuple(
         (wiring.found[line], phase)
         for line, phase in enumerate(found[: len(wiring.file)])
         if phase is not None and not own[line]
     )
-    return replace(wiring, confirmed=(own[0], own[1], own[2]), doubts=doubts)
+    state: WiringState = "confirmed" if any(own[line] for line in lines) else "unproven"
+    if wiring.found[: len(wiring.file)] != wiring.file:
+        state = "corrected"
+    if doubts:
+        state = "suspected"
+    return replace(wiring, confirmed=(own[0], own[1], own[2]), doubts=doubts, state=state)
 
 
 def corrected(wiring: Wiring) -> Wiring:

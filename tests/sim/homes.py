@@ -4,6 +4,7 @@ A home is three-phase with a station on three lines, one on one line and a heate
 says on which phases loads really are. Everything follows from the seed.
 """
 
+import math
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -198,14 +199,29 @@ def _facts(kind: Kind, name: str, status: LoadStatus, lines: int, own_max_a: flo
     )
 
 
+class AtReadings(Loop):
+    """A loop that decides at each meter reading only, which is enough for leases of 15 s: for long lives."""
+
+    def _decide(self) -> None:
+        self._news, self._wake_s = False, math.inf
+        if self._tick != self._decided:
+            self._decided = self._tick
+            super()._decide()
+            self._wake_s = math.inf
+
+    _decided = 0
+
+
 class Watched:
     """A home that lives, and what was found out on the way."""
 
-    def __init__(self, kind: Kind, length_s: float) -> None:
+    def __init__(self, kind: Kind, length_s: float, loop: type[Loop] = Loop) -> None:
         self.scenario = scenario_of(kind, length_s)
-        self.loop = Loop(self.scenario, self._look)
+        self.loop = loop(self.scenario, self._look)
         self.offered: dict[tuple[str, int], float] = {}
         """Weight of all steps of a load that could tell of a line, whatever the grid meter showed of them."""
+        self.steps: dict[str, int] = {}
+        """Steps of a load that told of a line."""
         self.corrections: list[tuple[float, str, float]] = []
         """When a load's phases were changed, and after which weight of steps since the last change."""
         self.signs = 0
@@ -257,6 +273,7 @@ class Watched:
             if before is None:
                 continue
             line, weight = _weight(before.window, after.window)
+            self.steps[name] = self.steps.get(name, 0) + (weight > 0)
             self.offered[name, line] = self.offered.get((name, line), 0.0) + weight
             if after.found != before.found:
                 self.corrections.append((now_s, name, round(self.offered[name, line], 1)))
