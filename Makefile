@@ -129,6 +129,14 @@ deploy: setup system $(VENV)-deploy/.done  ## check compose, Kubernetes and Prom
 image: setup  ## build the container image without an engine and start its services; BASE=… or a stand-in is made
 	@deploy/image.sh
 
+.PHONY: wiring
+wiring: setup  ## DAYS=100 HOMES=3: wrong wiring found, right wiring left alone, in simulated homes
+	@$(BIN)/python -m bench.wiring --days $(or $(DAYS),100) --homes $(or $(HOMES),3)
+
+.PHONY: takeover
+takeover: setup  ## N=20: allocators killed, paused, ended under load: takeover times, stale setpoints
+	@$(BIN)/python -m bench.takeover --rounds $(or $(N),20)
+
 .PHONY: lock
 lock: setup  ## pin the newest allowed versions in requirements*.txt
 	@$(PIP) install --quiet uv

@@ -23,6 +23,7 @@ Distribution = Literal["shared", "priority", "optimized", "strict"]
 Quality = Literal["good", "derived", "suspect"]
 Severity = Literal["info", "warning", "critical"]
 Health = Literal["normal", "frozen", "failsafe"]
+WiringState = Literal["unproven", "confirmed", "suspected", "corrected"]
 
 
 class Event(Struct, frozen=True, kw_only=True, tag=True, tag_field="type"):
@@ -173,6 +174,13 @@ class LoadDecision(Struct, frozen=True, kw_only=True):
     by_hand: Annotated[bool, Meta(description="an override by command is in force for this load")] = False
     status: Annotated[LoadStatus, Meta(description="its state as last heard")] = "unavailable"
     measured_a: Annotated[PerPhase | None, Meta(description="what it draws, A per phase; None = unknown")] = None
+    phases: Annotated[
+        tuple[Phase, ...], Meta(description="site phase of each of its lines, as decided with; empty = not told")
+    ] = ()
+    wiring: Annotated[
+        WiringState,
+        Meta(description="are these its phases: not proven, confirmed, in doubt, or corrected against the site file"),
+    ] = "unproven"
     setpoint_a: Annotated[Amps, Meta(description="what it may draw now, A per line")]
     target_a: Annotated[Amps, Meta(description="where the joint decision wants it, before hold and ramp, A")]
     could_get_a: Annotated[

@@ -60,7 +60,7 @@ class OwnerRecord(Struct, frozen=True, kw_only=True):
     """Bucket `owners`, key = allocator process: it is alive and takes its share of the sites."""
 
     process: str
-    sites: tuple[Name, ...] = ()
+    sites: Annotated[tuple[Name, ...], Meta(description="taken and not yet let go; written whenever that changes")] = ()
 
 
 class EpochRecord(Struct, frozen=True, kw_only=True):

@@ -45,6 +45,8 @@ class AllocatorMetrics:
         self.age = gauge("input_age_seconds", "Age of a fact at the newest decision", "site", "input")
         self.epoch = gauge("epoch", "Fencing epoch of the site", "site")
         self.alerts = gauge("alerts_standing", "Alerts that stand for the site", "site")
+        self.sites = gauge("sites_allocated", "Sites that this process allocates")
+        self.takeovers = Counter("evenload_takeovers", "Sites taken with a new epoch", registry=registry)
         self.decisions = Counter("evenload_decisions", "Decisions made", ["site"], registry=registry)
         self.sent = Counter("evenload_setpoints_sent", "Setpoints published", ["site"], registry=registry)
         self.withheld = Counter(

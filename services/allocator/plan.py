@@ -41,6 +41,7 @@ class PlannedLoad(Struct, frozen=True, kw_only=True):
     all_or_nothing: bool
     mask: int
     phases: tuple[int, ...]
+    phase_names: tuple[Phase, ...]
     slots: tuple[int, ...]
     nodes: tuple[int, ...]
     failsafe_ma: int
@@ -79,6 +80,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     limit_ma: int | None
     import_ma: int | None
     meters: dict[str, tuple[str, ...]]
+    grid_meter: str = ""
+    """The entries of the grid meters in the site file, in one text: a changed one is another meter."""
 
     @property
     def battery(self) -> Battery | None:
@@ -130,6 +133,7 @@ def compile_plan(site: Site, overrides: tuple[Override, ...] = ()) -> Plan:
         nodes=nodes,
         distribution=effective.distribution,
         meters=_meters_by_role(effective),
+        grid_meter=repr([(name, meter) for name, meter in sorted(site.meters.items()) if meter.role == "grid"]),
         **_root_limits(effective),
     )
 
@@ -202,6 +206,7 @@ def _planned(name: str, site: Site, nodes: tuple[int, ...], failsafe_a: float) -
         all_or_nothing=isinstance(load, Plug),
         mask=sum(BITS[phase] for phase in phases),
         phases=numbers,
+        phase_names=phases,
         slots=tuple(node * 3 + phase for node in nodes for phase in numbers),
         nodes=nodes,
         failsafe_ma=rating_ma if isinstance(load, Plug) and load.failsafe_on else _ma(failsafe_a),
