@@ -13,22 +13,25 @@ from evenload.contracts.events import (
     Bound,
     Decision,
     Health,
+    InputKind,
     InputUsed,
     LoadDecision,
     LoadState,
+    MeterReading,
     Severity,
     Timer,
 )
-from services.allocator.belief import Sides, as_per_phase, meter_names
+from services.allocator.belief import SIDE_METER_S, Sides, as_per_phase, meter_names, used
 from services.allocator.board import Board
 from services.allocator.cuts import Scene, settled_board
-from services.allocator.facts import Facts
+from services.allocator.facts import Facts, Heard
 from services.allocator.memory import LoadMemory, Memory
 from services.allocator.outside import is_lapsed, limit_in_force_w
 from services.allocator.plan import MA, MASK_PHASES, PlannedLoad
 from services.allocator.raises import Rise
 from services.allocator.share import Share
 from services.allocator.sources import Want, could_get
+from services.allocator.watch import STATE_LOST_S
 
 _WORDS = {
     "breaker": "breaker",
@@ -183,30 +186,36 @@ def site_decision(said: Said, loads: tuple[LoadDecision, ...]) -> Decision:
         soc_pct=sides.soc_pct,
         loads=loads,
         inputs=_inputs(said),
+        now_s=scene.now_s,
     )
 
 
 def _inputs(said: Said) -> tuple[InputUsed, ...]:
-    scene = said.scene
-    found = list(said.sides.inputs)
-    for name in meter_names(scene.plan, said.facts, "grid"):
-        age_s = scene.grid.age_s
-        found.insert(
-            0,
-            InputUsed(
-                name=name,
-                age_s=None if age_s is None else round(age_s, 3),
-                state="missing" if age_s is None else _GRID_STATES[scene.grid.health],
-            ),
-        )
-    for load in scene.plan.loads:
-        heard = said.facts.loads.get(load.name)
-        if heard is None:
-            found.append(InputUsed(name=load.name, age_s=None, state="missing"))
-        else:
-            age_s = round(max(0.0, scene.now_s - heard.at_s), 3)
-            found.append(InputUsed(name=load.name, age_s=age_s, state="fresh" if age_s < 12 else "stale"))
-    return tuple(found)
+    scene, facts, now_s = said.scene, said.facts, said.scene.now_s
+    grid, age_s = [], scene.grid.age_s
+    for name in meter_names(scene.plan, facts, "grid"):
+        heard = facts.readings.get(name) if age_s is not None else None
+        grid.append(used(name, heard, age_s or 0.0, _GRID_STATES[scene.grid.health]))
+    circuits = [
+        _aged(name, facts.readings.get(name), (now_s, SIDE_METER_S), "meter")
+        for name in sorted({node.meter for node in scene.plan.nodes if node.meter is not None})
+    ]
+    loads = [_aged(load.name, facts.loads.get(load.name), (now_s, STATE_LOST_S), "load") for load in scene.plan.loads]
+    limits = [
+        used(name, limit, now_s - limit.at_s, "stale" if is_lapsed(limit, now_s) else "fresh")
+        for name, limit in sorted(facts.limits.items())
+    ]
+    return (*grid, *said.sides.inputs, *circuits, *loads, *limits)
+
+
+def _aged(
+    name: str, heard: Heard[LoadState] | Heard[MeterReading] | None, age: tuple[float, float], of: InputKind
+) -> InputUsed:
+    """`age` = (now, the age from which it is stale), s."""
+    now_s, most_s = age
+    if heard is None:
+        return InputUsed(name=name, of=of, age_s=None, state="missing")
+    return used(name, heard, now_s - heard.at_s, "fresh" if now_s - heard.at_s < most_s else "stale")
 
 
 def alerts(said: Said) -> Found:
