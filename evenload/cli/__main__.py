@@ -7,6 +7,8 @@ from evenload.cli.demo import demo
 from evenload.cli.detect import detect
 from evenload.cli.nats import nats
 from evenload.cli.probe import probe
+from evenload.cli.record import record
+from evenload.cli.replay import replay
 from evenload.cli.run import run
 from evenload.cli.schema import schema
 from evenload.cli.set_command import set_command
@@ -39,7 +41,10 @@ def main() -> None:
     """
 
 
-for command in (up, demo, check, site, simulate, status, set_command, run, schema, station, probe, detect, nats):
+COMMANDS = (
+    up, demo, check, site, simulate, record, replay, status, set_command, run, schema, station, probe, detect, nats,
+)  # fmt: skip
+for command in COMMANDS:
     main.add_command(command)
 
 

@@ -7,7 +7,7 @@ again with what is present then.
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Protocol
 
 import msgspec
@@ -19,6 +19,7 @@ from evenload.runtime.bus import BucketSpec, BusDown, BusError, Declared, Handle
 from evenload.runtime.clock import Clock
 from evenload.runtime.credentials import Credentials
 from evenload.runtime.nats_buckets import Link, Message, NatsBucket
+from evenload.runtime.nats_history import Stored, Wanted, stored
 from evenload.runtime.nats_streams import declare_bucket, declare_stream, need_bucket
 from evenload.runtime.serving import Serving
 from evenload.runtime.stamps import Stamper
@@ -243,6 +244,10 @@ class NatsBus:
         spec = declared.bucket_spec(name)
         await need_bucket(self.link(f"bucket {name}"), spec)
         return NatsBucket(self, spec)
+
+    def stored(self, wanted: Wanted) -> AsyncGenerator[Stored | None, None]:
+        """Yield what a stream holds, in order, then None once, then what comes, until closed; see `nats_history`."""
+        return stored(self, wanted)
 
     async def declare(self, streams: tuple[StreamSpec, ...], buckets: tuple[BucketSpec, ...]) -> Declared:
         """Make what is missing, change what may be changed safely; say what was found."""

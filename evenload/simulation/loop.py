@@ -88,8 +88,8 @@ class Loop:
             self.site = turn.site
         if turn.site is not None or turn.given is not None:
             given = turn.given or self.world.given
-            self.plan = compile_plan(meters.fitted(self.site, given))
-            if self._recorder is not None:
+            before, self.plan = self.plan, compile_plan(meters.fitted(self.site, given))
+            if self._recorder is not None and self.plan != before:
                 self._recorder.configured()
             self.world.set_facts(self.site, given)
             self._set_limits(given)
