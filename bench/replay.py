@@ -7,6 +7,8 @@ Run: python -m bench.replay [--hours 24] [--seed 1] [--keep FOLDER]
 
 import argparse
 import json
+import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -69,14 +71,19 @@ def given_at(at_s: float, seed: int) -> dict[str, Any]:
     return {"household_a": household, "solar_w": round(sun_w(at_s, seed, 9000.0)), "loads": cars}
 
 
-def timed(*command: str) -> tuple[float, str]:
-    """Run an evenload command; return how long it took, s, and its output."""
-    began_s = time.perf_counter()
+def timed(*command: str) -> tuple[float, float, str]:
+    """Run an evenload command; return how long it took, s, the CPU time of its processes, s, and its output."""
+    began_s, cpu_s = time.perf_counter(), _children_s()
     done = subprocess.run([EVENLOAD, *command], check=False, capture_output=True, text=True)
     took_s = time.perf_counter() - began_s
     if done.returncode != 0:
         sys.stdout.write(done.stdout + done.stderr)
-    return took_s, done.stdout
+    return took_s, _children_s() - cpu_s, done.stdout
+
+
+def _children_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def measure(hours: float, seed: int, folder: Path) -> int:
@@ -84,16 +91,19 @@ def measure(hours: float, seed: int, folder: Path) -> int:
     scenario, record = folder / "day.yaml", folder / "day.jsonl"
     scenario.write_text(yaml.safe_dump(day(hours, seed), sort_keys=False), encoding="utf-8")
     record.unlink(missing_ok=True)
-    simulated_s, _ = timed("simulate", str(scenario), "--record", str(record))
-    replayed_s, out = timed("replay", str(record), "--json")
+    simulated_s, _, _ = timed("simulate", str(scenario), "--record", str(record))
+    replayed_s, cpu_s, out = timed("replay", str(record), "--json")
     counts = json.loads(out)["counts"]
     whole = counts["equal"] == counts["decisions"] and not json.loads(out)["gaps"]
     rows = (
         ("simulated and recorded", f"{hours:g} h in {simulated_s:.1f} s, {record.stat().st_size / 1e6:.1f} MB"),
         ("decisions made again", f"{counts['steps']:,}, of them told {counts['decisions']:,}"),
         ("equal byte for byte", f"{counts['equal']:,}; memories on the way {counts['memories']}"),
-        ("replay took", f"{replayed_s:.1f} s (target 10 s for 24 h)"),
-        ("each decision", f"{replayed_s / counts['steps'] * 1e6:.0f} µs"),
+        ("replay took", f"{replayed_s:.1f} s (target 10 s for 24 h), load of the machine {os.getloadavg()[0]:.1f}"),
+        (
+            "CPU time of it",
+            f"{cpu_s:.1f} s on {os.cpu_count()} cores, {cpu_s / counts['steps'] * 1e6:.0f} µs a decision",
+        ),
     )
     for name, figure in rows:
         sys.stdout.write(f"{name:24} {figure}\n")

@@ -37,6 +37,7 @@ HISTORY = "history"
 @click.option("--for", "lasts", type=Duration(), help="With --follow: end after this time.")
 @system_options
 def record(
+    *,
     file: Path,
     site: str | None,
     since: int | None,

@@ -45,7 +45,7 @@ SHOWN_MOST = 40
 @click.option("--json", "as_json", is_flag=True, help="Print counts, gaps and differences as JSON.")
 @system_options
 def replay(
-    file: Path | None, config: Path | None, since: int | None, as_json: bool, nats: str | None, data_dir: Path | None
+    *, file: Path | None, config: Path | None, since: int | None, as_json: bool, nats: str | None, data_dir: Path | None
 ) -> None:
     """Make every decision of FILE, or of the running system's history, again and compare."""
     if file is not None and since is not None:

@@ -18,7 +18,7 @@ from evenload.contracts.events import Decision, Held, InputRef, LoadState, Meter
 from evenload.contracts.wire import Codec, ContractError, encode
 from evenload.replay.findings import Counts, Difference, Finding, Gap, otherwise, paths_that_differ
 from evenload.site.schema import Site
-from services.allocator.engine import Outcome, decide
+from services.allocator.engine import Outcome, decide, remembered_after
 from services.allocator.facts import Facts, Heard
 from services.allocator.journal import STEPS_MOST
 from services.allocator.memory import Memory
@@ -189,11 +189,11 @@ class Fold:
 
     def _silent(self, run: Run, step: Step, moment: Moment) -> None:
         """Make a decision again that was not told, because nothing changed."""
-        outcome = self._decide(run, step, ("", moment.at))
-        if outcome.changed:
-            where = replace(moment, step=run.step)
-            reasons = ", ".join(f"{line.load} {line.reason}" for line in outcome.decision.loads)
-            self._note(where, "told", "no: nothing changed", f"yes: {reasons}")
+        self._learn(run, step)
+        assert run.memory is not None
+        run.memory, changed = remembered_after(run.plan, run.memory, run.facts(""), step.now_s, now=moment.at)
+        if changed:
+            self._note(replace(moment, step=run.step), "told", "no: nothing changed", "yes: something changed")
 
     def _told(self, run: Run, decision: Decision, data: bytes, moment: Moment) -> None:
         before = run.memory
@@ -216,16 +216,20 @@ class Fold:
 
     def _decide(self, run: Run, step: Step, told: tuple[str, datetime]) -> Outcome:
         """Make one decision again; cause and wall clock only word it, they never enter the memory."""
+        self._learn(run, step)
         assert run.memory is not None
         cause, at = told
+        run.memory, outcome = decide(run.plan, run.memory, run.facts(cause), step.now_s, now=at)
+        return outcome
+
+    def _learn(self, run: Run, step: Step) -> None:
+        """Take what was new to a step."""
         for ref in step.news:
             self._join(run, ref)
         for fact in step.whole:
             run.hold(fact)
-        run.memory, outcome = decide(run.plan, run.memory, run.facts(cause), step.now_s, now=at)
         run.step += 1
         self.counts.steps += 1
-        return outcome
 
     def _join(self, run: Run, ref: InputRef) -> None:
         """Take the event that a step names."""

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from evenload.contracts.events import (
     Alert,
@@ -22,7 +23,6 @@ from evenload.contracts.events import (
     Timer,
 )
 from services.allocator.belief import SIDE_METER_S, Sides, as_per_phase, meter_names, used
-from services.allocator.board import Board
 from services.allocator.cuts import Scene, settled_board
 from services.allocator.facts import Facts, Heard
 from services.allocator.memory import LoadMemory, Memory
@@ -79,33 +79,49 @@ def bound_text(bound: Bound) -> str:
 
 
 def explained(said: Said) -> tuple[LoadDecision, ...]:
-    """Return each load's part of the decision, by name."""
-    setpoints = [said.memory.loads[load.name].setpoint_ma for load in said.scene.plan.loads]
-    board = settled_board(said.scene, setpoints, raising=True)
-    return tuple(_line(said, load, board) for load in said.scene.plan.loads)
+    """Return each load's part of the decision, by name; what it could get is left to `with_could_get`."""
+    return tuple(_line(said, load) for load in said.scene.plan.loads)
 
 
-def _line(said: Said, load: PlannedLoad, board: Board) -> LoadDecision:
+def _line(said: Said, load: PlannedLoad) -> LoadDecision:
     scene = said.scene
     known = said.memory.loads[load.name]
     share = scene.raise_shares[load.index]
     heard = said.facts.loads.get(load.name)
     state = heard.event if heard is not None else None
     rule, timer = _rule(said, load, known)
+    setpoint_a = known.setpoint_ma / MA
     return LoadDecision(
         load=load.name,
         mode=load.mode,
         by_hand=load.by_hand,
         status=state.status if state is not None else "unavailable",
         measured_a=state.measured_a if state is not None else None,
-        setpoint_a=known.setpoint_ma / MA,
+        setpoint_a=setpoint_a,
         target_a=share.given_ma / MA,
-        could_get_a=_could_get(said, load, (known.setpoint_ma, state), board) / MA,
+        could_get_a=setpoint_a,
         bound=share.bound,
         rule=rule,
         reason=_reason(known.setpoint_ma, rule, share),
         timer=timer,
     )
+
+
+def with_could_get(said: Said, lines: tuple[LoadDecision, ...]) -> tuple[LoadDecision, ...]:
+    """Return the lines with what each idle load would get if a vehicle came now and nobody else changed."""
+    scene = said.scene
+    if scene.grid.health != "normal" or not scene.party.idle:
+        return lines
+    setpoints_ma = [said.memory.loads[load.name].setpoint_ma for load in scene.plan.loads]
+    board = settled_board(scene, setpoints_ma, raising=True)
+    found = list(lines)
+    for index in scene.party.idle:
+        load, line = scene.plan.loads[index], lines[index]
+        if load.mode == "off":
+            continue
+        dead = load.name in said.facts.loads and line.status in ("faulted", "unavailable")
+        found[index] = replace(line, could_get_a=0.0 if dead else could_get(board, Want(index, load.max_ma)) / MA)
+    return tuple(found)
 
 
 def told_line(line: LoadDecision) -> str:
@@ -148,17 +164,6 @@ def _rule(said: Said, load: PlannedLoad, known: LoadMemory) -> tuple[str, Timer 
 
 def _timer(name: str, until_s: float, now_s: float) -> Timer:
     return Timer(name=name, in_s=round(max(0.0, until_s - now_s), 1))
-
-
-def _could_get(said: Said, load: PlannedLoad, now: tuple[int, LoadState | None], board: Board) -> int:
-    """Return mA an idle load would get if a vehicle came now and nobody else changed; its setpoint when active."""
-    scene = said.scene
-    setpoint_ma, state = now
-    if load.index not in scene.party.idle or load.mode == "off" or scene.grid.health != "normal":
-        return setpoint_ma
-    if state is not None and state.status in ("faulted", "unavailable"):
-        return 0
-    return could_get(board, Want(load.index, load.max_ma))
 
 
 def site_decision(said: Said, loads: tuple[LoadDecision, ...]) -> Decision:
