@@ -77,12 +77,15 @@ def create(path: Path) -> BinaryIO:
         raise Failure(f"{path} cannot be written: {fault.strerror}", "choose another folder") from fault
 
 
-def replay_file(path: Path, others: dict[str, Site]) -> Found:
-    """Replay a record; ends the command with a sentence when the file cannot be read or is no record."""
+def replay_file(path: Path, others: dict[str, Site], part_bytes: int = PART_BYTES) -> Found:
+    """Replay a record, in parts of at least `part_bytes` at once.
+
+    Ends the command with a sentence when the file cannot be read or is no record.
+    """
     try:
         with path.open("rb") as file:
             read_header(file.readline())
-            cuts = _cuts(file, path.stat().st_size)
+            cuts = _cuts(file, path.stat().st_size, part_bytes)
     except NotARecord as fault:
         remedy = "records are made by `evenload record FILE` and `evenload simulate --record FILE`"
         raise Failure(f"{path} is not a record: {fault}", remedy) from fault
@@ -100,9 +103,9 @@ def replay_file(path: Path, others: dict[str, Site]) -> Found:
     return found
 
 
-def _cuts(file: BinaryIO, size: int) -> list[int]:
+def _cuts(file: BinaryIO, size: int, part_bytes: int) -> list[int]:
     """Return where the parts begin: 0, and bases as evenly as may be."""
-    count = max(1, min(os.cpu_count() or 1, PARTS_MOST, size // PART_BYTES))
+    count = max(1, min(os.cpu_count() or 1, PARTS_MOST, size // part_bytes))
     if count == 1:
         return [0]
     bases, place = [], file.tell()

@@ -11,7 +11,7 @@ import click
 import msgspec
 from rich.console import Console
 
-from evenload.cli.check import load_all
+from evenload.cli.check import report
 from evenload.cli.connection import connected, system_options
 from evenload.cli.durations import Duration
 from evenload.cli.failures import Failure
@@ -21,6 +21,7 @@ from evenload.cli.replay_tables import differences_table, gaps_table, otherwise_
 from evenload.replay.findings import Difference, Gap, Otherwise
 from evenload.replay.intervals import intervals
 from evenload.runtime.clock import SystemClock
+from evenload.site.load import load_file
 from evenload.site.schema import Site
 
 EXAMPLES = """\b
@@ -64,9 +65,11 @@ def replay(
 def _others(config: Path | None) -> dict[str, Site]:
     if config is None:
         return {}
-    site = load_all((config,))[config].site
-    assert site is not None
-    return {site.site: site}
+    loaded = load_file(config)
+    report(loaded.findings)
+    if loaded.site is None:
+        raise click.exceptions.Exit(1)
+    return {loaded.site.site: loaded.site}
 
 
 def _replay_running(since: int | None, others: dict[str, Site], nats: str | None, data_dir: Path | None) -> Found:

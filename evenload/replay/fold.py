@@ -133,7 +133,10 @@ class Fold:
 
     def _on_basis(self, basis: Basis) -> None:
         key = basis.site, basis.boot
-        run = self._runs.pop(key, None)
+        run = self._runs.get(key)
+        if run is not None and run.basis == basis.seq:
+            return  # told twice
+        self._runs.pop(key, None)
         moment = Moment(basis.site, basis.boot, basis.step, basis.at)
         if run is not None and run.memory is not None and basis.why != "taken":
             self._reach(run, basis, moment)
