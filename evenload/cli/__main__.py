@@ -17,6 +17,7 @@ from evenload.cli.site import site
 from evenload.cli.station import station
 from evenload.cli.status import status
 from evenload.cli.up import up
+from evenload.cli.why import why
 
 EPILOG = """\b
 Begin:
@@ -25,6 +26,7 @@ Begin:
   evenload up home.yaml                manage it
   evenload station add CP001           let a charger connect
   evenload status --watch              what every load gets, and why
+  evenload why wallbox                 the same of one load, in sentences
 \b
 Exit status: 0 all is well, 1 refused or failed, 2 the command was written wrongly, 3 no running evenload reached.
 Completion: eval "$(_EVENLOAD_COMPLETE=bash_source evenload)"   (zsh_source, fish_source)
@@ -42,7 +44,8 @@ def main() -> None:
 
 
 COMMANDS = (
-    up, demo, check, site, simulate, record, replay, status, set_command, run, schema, station, probe, detect, nats,
+    up, demo, check, site, simulate, record, replay, status, why, set_command, run, schema, station, probe, detect,
+    nats,
 )  # fmt: skip
 for command in COMMANDS:
     main.add_command(command)
