@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from evenload.runtime import jetstream
-from evenload.runtime.bus import BusDown, BusError
+from evenload.runtime.bus import BusError
 from evenload.runtime.nats_buckets import HEARTBEAT_S, RETRY_S, SILENT_S, TIMEOUT_S, Link, Links, Message, sequence_of
 
 
@@ -100,7 +100,7 @@ class HistoryFeed:
             "max_deliver": 1,
             "flow_control": True,
             "idle_heartbeat": round(HEARTBEAT_S * jetstream.NS_PER_S),
-            "inactive_threshold": 30 * jetstream.NS_PER_S,
+            "inactive_threshold": 10 * jetstream.NS_PER_S,
             "mem_storage": True,
             "num_replicas": 1,
         }
@@ -131,10 +131,6 @@ class HistoryFeed:
         return last is None or last == str(self._delivered)
 
     def end(self) -> None:
-        """Stop listening and remove the consumer."""
+        """Stop listening; the server forgets the consumer by itself: who only reads may not delete one."""
         if self._stop is not None:
             self._stop()
-        try:
-            self._link.send(Message(f"$JS.API.CONSUMER.DELETE.{self._wanted.stream}.{self._name}", b""))
-        except BusDown:
-            return  # the server forgets it by itself after the inactive threshold

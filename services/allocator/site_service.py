@@ -279,7 +279,7 @@ class SiteTask:
         except BusDown:
             self.metrics.withheld.inc()
             return False
-        self.metrics.decided(decision, len(self.memory.alerts), decided_s)
+        self.metrics.decided(decision, len(self.memory.alerts), decision.now_s)
         return True
 
     def _reading_age_ms(self, cause: str, cause_at_s: float | None) -> int:
