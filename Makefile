@@ -96,6 +96,10 @@ integration: setup system  ## tests with real servers and sockets
 bench: setup  ## measure decisions, reading-to-station latency, gateway calls; ratios count, absolute figures drift
 	@for bench in decision latency gateway; do $(BIN)/python -m bench.$$bench; echo; done
 
+.PHONY: replay
+replay: setup  ## F=FILE: make the decisions of a record again; without F a simulated day of four loads, and how long it takes
+	@$(if $(F),$(BIN)/evenload replay $(F),$(BIN)/python -m bench.replay)
+
 .PHONY: prove
 prove: setup  ## N=10000: random sites against an independent judge and an exact solver
 	@$(BIN)/python -m bench.prove --sites $(or $(N),1000) --seed $(or $(SEED),0)
