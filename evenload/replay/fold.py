@@ -20,7 +20,7 @@ from evenload.replay.findings import Counts, Difference, Finding, Gap, otherwise
 from evenload.site.schema import Site
 from services.allocator.engine import Outcome, decide, remembered_after
 from services.allocator.facts import Facts, Heard
-from services.allocator.journal import STEPS_MOST
+from services.allocator.journal import is_full, weight_of
 from services.allocator.memory import Memory
 from services.allocator.overrides import in_force
 from services.allocator.plan import Plan, compile_plan
@@ -204,7 +204,8 @@ class Fold:
             raise Missing("it carries no steps: it was made by another version")
         outcome = self._decide(run, decision.steps[-1], (decision.cause, decision.decided_at))
         self.counts.decisions += 1
-        if not outcome.changed and len(decision.steps) < STEPS_MOST:
+        full = is_full(len(decision.steps), sum(map(weight_of, decision.steps)))
+        if not outcome.changed and not full:
             self._note(moment, "told", "yes", "no: nothing changed")
         made = encode(_published(outcome.decision, decision))
         if made == data:

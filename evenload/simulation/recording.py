@@ -71,7 +71,7 @@ class Recorder:
     def after(self, asked: Asked, memory: Memory, outcome: Outcome) -> None:
         """Note a decision and tell it when it is worth telling; `memory` is the next one."""
         noted = journal.noted(self._journal, asked.facts, outcome.decision.now_s)
-        if outcome.changed or journal.is_full(noted):
+        if outcome.changed or journal.is_due(noted):
             decision = journal.numbered(outcome.decision, noted, self._basis)
             self._send(subjects.decision(decision.site), decision, asked.now_s)
             noted = journal.told(noted)

@@ -22,8 +22,10 @@ from evenload.site.schema import Plug, Site
 from services.allocator.facts import Facts, Heard
 from services.allocator.memory import Memory
 
-STEPS_MOST = 120
-"""A decision that would be the next one is told although nothing changed: at 10 readings/s each 12 s."""
+STEPS_MOST, NEWS_MOST = 120, 2_000
+"""With so many steps, or so many new facts in them, a decision is told although nothing changed: 200 kB at most."""
+WHOLE_WEIGHT = 10
+"""A fact that is carried whole is so many times as long as one that is named."""
 BASIS_S = 600.0
 Why = Literal["taken", "configuration", "period"]
 Source = Heard[MeterReading] | Heard[LoadState] | Heard[SiteLimit]
@@ -36,6 +38,8 @@ class Journal(Struct, frozen=True, kw_only=True):
     """Number of the last decision made."""
     steps: tuple[Step, ...] = ()
     """Those made since something was told."""
+    weight: int = 0
+    """How many facts they carry."""
     seen: Facts = Facts()
     """What the last decision stood on."""
 
@@ -57,7 +61,13 @@ def noted(journal: Journal, facts: Facts, now_s: float) -> Journal:
         else:
             news.append(InputRef(of, name, heard.event.boot, heard.event.seq, heard.at_s))
     step = Step(now_s, tuple(news), tuple(whole))
-    return Journal(step=journal.step + 1, steps=(*journal.steps, step), seen=facts)
+    weight = journal.weight + weight_of(step)
+    return Journal(step=journal.step + 1, steps=(*journal.steps, step), weight=weight, seen=facts)
+
+
+def weight_of(step: Step) -> int:
+    """Return how many named facts a step is as long as."""
+    return len(step.news) + WHOLE_WEIGHT * len(step.whole)
 
 
 def _news(seen: Facts, facts: Facts) -> Iterator[tuple[InputKind, str, Source]]:
@@ -75,19 +85,27 @@ def held(name: str, heard: Source) -> Held:
     return Held(name=name, heard_s=heard.at_s, returning=heard.returning, event=heard.event)
 
 
-def is_full(journal: Journal) -> bool:
+def is_full(steps: int, weight: int) -> bool:
+    """Tell whether the last of so many steps, with so many facts, must be told even when nothing changed."""
+    return steps >= STEPS_MOST or weight >= NEWS_MOST
+
+
+def is_due(journal: Journal) -> bool:
     """Tell whether the last decision must be told even when nothing changed."""
-    return len(journal.steps) >= STEPS_MOST
+    return is_full(len(journal.steps), journal.weight)
 
 
 def numbered(decision: Decision, journal: Journal, basis: int) -> Decision:
-    """Return the last decision as it is told: with its number, its basis and the steps since the one told before."""
-    return replace(decision, step=journal.step, steps=journal.steps, basis=basis)
+    """Return the last decision as it is told: with its number, its basis and the steps since the one told before.
+
+    Without a basis (0) nothing could be made again: steps are left out.
+    """
+    return replace(decision, step=journal.step, steps=journal.steps if basis else (), basis=basis)
 
 
 def told(journal: Journal) -> Journal:
     """Return the journal after its steps went out."""
-    return replace(journal, steps=())
+    return replace(journal, steps=(), weight=0)
 
 
 def basis_of(journal: Journal, memory: Memory, in_force: InForce, *, now_s: float, at: datetime, why: Why) -> Basis:

@@ -13,13 +13,13 @@ from msgspec.structs import replace
 from evenload.contracts import subjects
 from evenload.contracts.events import Event, LoadState, MeterReading, SiteLimit
 from evenload.contracts.wire import Codec, ContractError
-from evenload.runtime.bus import BusDown, Subscription
+from evenload.runtime.bus import BusDown, BusError, Subscription
 from evenload.runtime.order import Order, Verdict, judge
 from evenload.runtime.service import Context
 from evenload.site.schema import Site
 from services.allocator.engine import Outcome, decide
 from services.allocator.facts import Facts, Heard
-from services.allocator.journal import BASIS_S, InForce, Journal, Why, basis_of, is_full, noted, numbered, told
+from services.allocator.journal import BASIS_S, InForce, Journal, Why, basis_of, is_due, noted, numbered, told
 from services.allocator.keeping import KeptLimit, KeptMemory
 from services.allocator.memory import Memory, first_memory
 from services.allocator.metrics import AllocatorMetrics
@@ -250,7 +250,12 @@ class SiteTask:
             sent = self.ctx.bus.publish(subjects.basis(self.name), replace(basis, config_rev=self.config.config_rev))
         except BusDown:
             return False
-        self._journal, self._basis, self._basis_s, self._basis_due = told(journal), sent.seq, now_s, None
+        except BusError as fault:  # too large for a message: the site is allocated all the same
+            self.ctx.complain(f"basis {self.name}", f"{fault}; decisions of site {self.name} cannot be replayed")
+            self._basis = 0
+        else:
+            self._basis = sent.seq
+        self._journal, self._basis_s, self._basis_due = told(journal), now_s, None
         return True
 
     def _send(self, outcome: Outcome, journal: Journal, cause_at_s: float | None) -> bool:
@@ -292,4 +297,4 @@ class SiteTask:
 
 
 def _tells(outcome: Outcome, journal: Journal) -> bool:
-    return outcome.changed or is_full(journal)
+    return outcome.changed or is_due(journal)
