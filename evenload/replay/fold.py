@@ -6,6 +6,7 @@ is not in the record, a gap is told at the decision that needs it, and nothing i
 is ever made up. A basis on the way must be what the fold has reached, byte for byte.
 """
 
+from collections import deque
 from datetime import datetime
 
 import msgspec
@@ -98,6 +99,7 @@ class Fold:
         self._others, self._is_first = others or {}, is_first
         self._runs: dict[tuple[str, str], Run] = {}
         self._inputs: dict[tuple[str, int], tuple[str, bytes]] = {}
+        self._order: deque[tuple[str, int]] = deque()
         self._ending = False
 
     @property
@@ -115,9 +117,11 @@ class Fold:
             stamps = _STAMPS.decode(data)
         except msgspec.DecodeError:
             return
-        self._inputs[stamps.boot, stamps.seq] = subject, data
-        if len(self._inputs) > INPUTS_MOST:
-            del self._inputs[next(iter(self._inputs))]
+        key = stamps.boot, stamps.seq
+        self._inputs[key] = subject, data
+        self._order.append(key)
+        if len(self._order) > INPUTS_MOST:
+            self._inputs.pop(self._order.popleft(), None)
 
     def take(self, subject: str, data: bytes) -> None:
         """Take the next line of the record."""
