@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import suppress
 
+from evenload.devices.ending import ended
 from evenload.simulation.devices.faults import GARBAGE, Faults
 
 SECOND_METER = (
@@ -49,9 +50,7 @@ class DsmrPort:
         if self._server is not None:
             self._server.close()
             self._server = None
-        for talk in tuple(self._talks):
-            talk.cancel()
-        await asyncio.gather(*self._talks, return_exceptions=True)
+        await ended(*self._talks)
 
     async def go_offline(self) -> None:
         """Vanish from the network."""

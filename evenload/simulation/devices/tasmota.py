@@ -9,6 +9,7 @@ from typing import Any
 import aiomqtt
 from aiohttp import web
 
+from evenload.devices.ending import ended
 from evenload.simulation.devices.server import HttpEmulator, changer
 from evenload.simulation.devices.world import MeterProvider, PlugWorld
 
@@ -153,8 +154,7 @@ class TasmotaMqtt:
         """Vanish without a word: the broker tells the last will."""
         self.relay.cancel()
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await ended(self._task)
             self._task = None
             self.ready.clear()
 

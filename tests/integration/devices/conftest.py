@@ -138,7 +138,12 @@ class Mosquitto:
     async def stop(self) -> None:
         if self._process is not None:
             self._process.terminate()
-            await self._process.wait()
+            try:
+                async with asyncio.timeout(BOUND_S):
+                    await self._process.wait()
+            except TimeoutError:
+                self._process.kill()
+                await self._process.wait()
             self._process = None
 
     async def _listens(self) -> bool:

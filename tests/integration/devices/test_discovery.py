@@ -13,6 +13,7 @@ from evenload.contracts.commands import CommandAccepted, CommandRejected, SetLim
 from evenload.contracts.events import Alert, Decision, LoadDecision
 from evenload.contracts.phases import PerPhase
 from evenload.contracts.wire import decode_as, encode
+from evenload.devices.ending import ended
 from services.home_assistant.service import run
 from tests.integration.devices.conftest import BOUND_S, Mosquitto, World, running
 
@@ -68,8 +69,7 @@ async def assistant(mosquitto: Mosquitto) -> AsyncIterator[Assistant]:
         found = Assistant(client)
         listening = asyncio.create_task(found.listen())
         yield found
-        listening.cancel()
-        await asyncio.gather(listening, return_exceptions=True)
+        await ended(listening)
 
 
 def decision(world: World, **changes: Any) -> Decision:
@@ -176,5 +176,4 @@ async def test_the_broker_may_go_and_come_back(mosquitto: Mosquitto, service: Wo
         assistant = Assistant(client)
         listening = asyncio.create_task(assistant.listen())
         await assistant.until("evenload/home/load/wallbox/state")
-        listening.cancel()
-        await asyncio.gather(listening, return_exceptions=True)
+        await ended(listening)
