@@ -9,11 +9,14 @@ from evenload.simulation.devices.world import MeterProvider
 
 
 class Enphase(HttpEmulator):
-    """`token` None: firmware below 7, which asks for none."""
+    """`token` None: firmware below 7, which asks for none. `metered` False: no current clamps are set up."""
 
-    def __init__(self, provider: MeterProvider, token: str | None = None) -> None:
+    def __init__(
+        self, provider: MeterProvider, token: str | None = None, *, phases: int = 3, metered: bool = True
+    ) -> None:
         super().__init__(changer(provider))
         self._provider, self._token = provider, token
+        self._phases, self._metered = phases, metered
         self.solar_w = 4321.0
         self.route("GET", "/production.json", self._production)
 
@@ -21,7 +24,7 @@ class Enphase(HttpEmulator):
         if self._token is not None and request.headers.get("Authorization") != f"Bearer {self._token}":
             return web.Response(status=401, text="401 Authorization Required")
         values = self._provider()
-        net_w = sum(values.power_w)
+        net_w = sum(values.power_w[: self._phases])
         lines = [
             {
                 "wNow": round(values.power_w[line], 3),
@@ -30,17 +33,21 @@ class Enphase(HttpEmulator):
                 "whLifetime": values.import_wh / 3,
                 "pwrFactor": 0.98,
             }
-            for line in range(3)
+            for line in range(self._phases)
         ]
+        inverters = {
+            "type": "inverters",
+            "activeCount": 20,
+            "readingTime": 1700000000,
+            "wNow": 4300,
+            "whLifetime": 9000000,
+        }
+        if not self._metered:
+            idle = {"type": "eim", "activeCount": 0, "measurementType": "production", "readingTime": 0, "wNow": 0}
+            return {"production": [inverters, idle]}
         return {
             "production": [
-                {
-                    "type": "inverters",
-                    "activeCount": 20,
-                    "readingTime": 1700000000,
-                    "wNow": 4300,
-                    "whLifetime": 9000000,
-                },
+                inverters,
                 {
                     "type": "eim",
                     "activeCount": 1,

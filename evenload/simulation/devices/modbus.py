@@ -1,8 +1,8 @@
 """A device behind Modbus TCP: a real server over registers that were written down by hand (`golden/*.yaml`).
 
-A golden file says which device it is, its unit id, its `holding` and `input` registers, `zeros` (those that are there
-and matter to nobody), `night` (what is other then), and per role what must come out, worked out by hand from the
-maker's papers.
+A golden file says which device it is, its unit id, `phases` where it has one only, its `holding` and `input` registers,
+`zeros` (those that are there and matter to nobody), `night` (what is other then), and per role what must come out,
+worked out by hand from the maker's papers.
 """
 
 import asyncio
@@ -31,6 +31,8 @@ class GoldenDump(Struct, frozen=True, kw_only=True):
 
     device: str
     unit: int
+    phases: tuple[str, ...]
+    """Site phases it measures; all three unless it says otherwise."""
     registers: Mapping[Kind, Mapping[int, int]]
     night: Mapping[Kind, Mapping[int, int]]
     expect: Mapping[str, Mapping[str, Any]]
@@ -44,6 +46,7 @@ def golden(name: str) -> GoldenDump:
     return GoldenDump(
         device=found["device"],
         unit=found["unit"],
+        phases=tuple(found.get("phases", ("L1", "L2", "L3"))),
         registers=_with_zeros(_registers(found), found.get("zeros", {})),
         night=_registers(night),
         expect=found["expect"],

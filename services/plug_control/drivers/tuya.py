@@ -14,7 +14,7 @@ from evenload.devices.errors import DeviceError
 from evenload.devices.json_path import find
 from evenload.devices.own_thread import OwnThread
 from evenload.devices.secrets import read_secret
-from evenload.site.drivers import TuyaPlug
+from evenload.site.plug_drivers import TuyaPlug
 from services.plug_control.config import PlugPlan
 from services.plug_control.drivers.contract import PlugDriver
 from services.plug_control.raw import RawObservation, scaled

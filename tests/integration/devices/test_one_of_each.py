@@ -66,7 +66,8 @@ async def one_of_each(emulators: Any) -> tuple[str, dict[str, Any], dict[str, di
         role = "grid" if name == "huawei" else "solar" if "solar" in devices[name].dump.expect else "battery"
         expected[name] = dict(devices[name].dump.expect[role])
         driver = DRIVER_OF.get(name, name)
-        meters.append(f"  {name}: {{role: {role}, driver: {driver}, host: '{devices[name].address}'}}")
+        phases = f"phases: [{', '.join(devices[name].dump.phases)}], "
+        meters.append(f"  {name}: {{role: {role}, {phases}driver: {driver}, host: '{devices[name].address}'}}")
     text = "site: home\ngrid: {breaker_a: 35}\nbattery: {soc_min_pct: 10}\nmeters:\n" + "\n".join(meters) + "\n"
     return text, devices, expected
 
