@@ -4,6 +4,7 @@ from typing import Any
 
 from aiohttp import web
 
+from evenload.simulation.devices.live import Home, Moment
 from evenload.simulation.devices.server import HttpEmulator, changer
 from evenload.simulation.devices.world import MeterProvider
 
@@ -12,18 +13,24 @@ class Enphase(HttpEmulator):
     """`token` None: firmware below 7, which asks for none. `metered` False: no current clamps are set up."""
 
     def __init__(
-        self, provider: MeterProvider, token: str | None = None, *, phases: int = 3, metered: bool = True
+        self,
+        provider: MeterProvider,
+        token: str | None = None,
+        *,
+        phases: int = 3,
+        metered: bool = True,
+        home: Home | None = None,
     ) -> None:
         super().__init__(changer(provider))
         self._provider, self._token = provider, token
         self._phases, self._metered = phases, metered
-        self.solar_w = 4321.0
+        self._home = home or (lambda: Moment(solar_w=4321.0))
         self.route("GET", "/production.json", self._production)
 
     def _production(self, request: web.Request) -> Any:
         if self._token is not None and request.headers.get("Authorization") != f"Bearer {self._token}":
             return web.Response(status=401, text="401 Authorization Required")
-        values = self._provider()
+        values, solar_w = self._provider(), self._home().solar_w
         net_w = sum(values.power_w[: self._phases])
         lines = [
             {
@@ -53,14 +60,14 @@ class Enphase(HttpEmulator):
                     "activeCount": 1,
                     "measurementType": "production",
                     "readingTime": 1700000000,
-                    "wNow": self.solar_w,
+                    "wNow": solar_w,
                     "whLifetime": 9876543.0,
                     "rmsCurrent": 18.8,
                     "rmsVoltage": 690.0,
                 },
             ],
             "consumption": [
-                {"type": "eim", "measurementType": "total-consumption", "wNow": net_w + self.solar_w, "lines": []},
+                {"type": "eim", "measurementType": "total-consumption", "wNow": net_w + solar_w, "lines": []},
                 {
                     "type": "eim",
                     "measurementType": "net-consumption",
