@@ -90,7 +90,7 @@ class Home:
         self._cars = {name: visits(name, habits.seed) for name in WIRING}
         self._here: dict[str, Visit | None] = dict.fromkeys(WIRING)
         self._tell = tell
-        self._import_wh, self._export_wh = 13_779_338.0, 4_162_461.0
+        self._import_wh, self._export_wh, self._solar_wh = 13_779_338.0, 4_162_461.0, 9_876_543.0
 
     async def start(self) -> dict[str, int]:
         """Let the devices listen; return their ports."""
@@ -125,6 +125,7 @@ class Home:
         net_w = sum(self.state.flows.net_a) * CONFIG.voltage_v
         self._import_wh += max(0.0, net_w) * passed_h
         self._export_wh += max(0.0, -net_w) * passed_h
+        self._solar_wh += self.state.solar_w * passed_h
 
     def draws_a(self) -> PhaseValues:
         """Return what stations and heater draw on each phase, A."""
@@ -153,7 +154,11 @@ class Home:
     def _moment(self) -> Moment:
         state = self.state
         return Moment(
-            grid=self._grid(), solar_w=state.solar_w, battery_w=state.battery_w, soc_pct=round(state.soc_pct, 1)
+            grid=self._grid(),
+            solar_w=state.solar_w,
+            solar_wh=self._solar_wh,
+            battery_w=state.battery_w,
+            soc_pct=round(state.soc_pct, 1),
         )
 
 

@@ -14,15 +14,16 @@ from evenload.simulation.devices.world import MeterValues
 
 Kind = Literal["holding", "input"]
 LOW_FIRST = "_low_first"
-TYPES: Mapping[str, str] = {"int16": "h", "uint16": "H", "int32": "i", "uint32": "I", "float32": "f"}
+TYPES: Mapping[str, str] = {"int16": "h", "uint16": "H", "int32": "i", "uint32": "I", "uint64": "Q", "float32": "f"}
 SOLAR_BIT, CHARGING_BIT, DISCHARGING_BIT = 1, 2, 4
 
 
 class Moment(Struct, frozen=True, kw_only=True):
-    """A home at a moment: its grid connection, sun W, battery W (+ discharging), state of charge %."""
+    """A home at a moment: its grid connection, sun W and Wh, battery W (+ discharging), state of charge %."""
 
     grid: MeterValues = MeterValues()
     solar_w: float = 0.0
+    solar_wh: float = 9_876_500.0
     battery_w: float = 0.0
     soc_pct: float = 50.0
 
@@ -33,7 +34,12 @@ Home = Callable[[], Moment]
 def spoken(moment: Moment) -> dict[str, float]:
     """Return every value by the name that golden dumps use."""
     grid, battery_w = moment.grid, moment.battery_w
-    found: dict[str, float] = {"nothing": 0.0, "solar_w": moment.solar_w, "soc_pct": moment.soc_pct}
+    found: dict[str, float] = {
+        "nothing": 0.0,
+        "solar_w": moment.solar_w,
+        "solar_wh": moment.solar_wh,
+        "soc_pct": moment.soc_pct,
+    }
     found |= {"import_wh": grid.import_wh, "export_wh": grid.export_wh, "grid_w": sum(grid.power_w)}
     found |= {"battery_w": battery_w, "battery_w_unsigned": abs(battery_w)}
     for line in range(3):

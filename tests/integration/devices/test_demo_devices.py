@@ -55,6 +55,8 @@ async def test_a_meter_tells_the_home(name: str, moment: Moment, emulators: Any,
 def assert_tells(reading: MeterReading, moment: Moment) -> None:
     told = {"grid": sum(moment.grid.power_w), "solar": moment.solar_w, "battery": moment.battery_w}[reading.role]
     assert reading.total_power_w == pytest.approx(told, abs=15), "to the device's own steps"
+    if reading.role == "solar" and reading.import_wh is not None:
+        assert reading.import_wh == pytest.approx(moment.solar_wh, abs=100), "0 would be a counter of nothing"
     if reading.role == "battery":
         assert reading.soc_pct == moment.soc_pct
     if reading.role == "grid" and reading.power_w is not None:
