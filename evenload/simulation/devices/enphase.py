@@ -8,6 +8,10 @@ from evenload.simulation.devices.live import Home, Moment
 from evenload.simulation.devices.server import HttpEmulator, changer
 from evenload.simulation.devices.world import MeterProvider
 
+INFO = """<?xml version='1.0' encoding='UTF-8'?>
+<envoy_info><time>1700000000</time><device><sn>122212345678</sn><software>D7.3.130</software></device></envoy_info>
+"""
+
 
 class Enphase(HttpEmulator):
     """`token` None: firmware below 7, which asks for none. `metered` False: no current clamps are set up."""
@@ -26,6 +30,7 @@ class Enphase(HttpEmulator):
         self._phases, self._metered = phases, metered
         self._home = home or (lambda: Moment(solar_w=4321.0))
         self.route("GET", "/production.json", self._production)
+        self.route("GET", "/info", lambda request: web.Response(text=INFO, content_type="text/xml"))
 
     def _production(self, request: web.Request) -> Any:
         if self._token is not None and request.headers.get("Authorization") != f"Bearer {self._token}":
