@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from evenload.cli.launch import SERVICES, Launch, keep_running, log_of
+from evenload.cli.launch import OUTWARD, SERVICES, Launch, keep_running, log_of
 from evenload.cli.ports import free_port
 from evenload.cli.running import default_data_dir
 from evenload.cli.supervisor import Child
@@ -76,7 +76,7 @@ def _launch(folder: Path, seed: int, speed: float, changes: tuple[str, ...]) -> 
         nats_port=None,
         ocpp_host="127.0.0.1",
         ocpp_port=ocpp_port,
-        http_ports={name: free_port() for name in SERVICES},
+        http_ports={name: free_port() for name in (*SERVICES, OUTWARD)},
         open_stations=True,
         table=True,
         world=Child(

@@ -214,13 +214,11 @@ both use:
 mqtt: {broker: mqtt://192.168.1.10, user: evenload, password_file: mqtt.key, discovery: true}
 ```
 
-```
-EVENLOAD_NATS_URL=nats://127.0.0.1:4222 evenload run home_assistant
-```
+`evenload up` then runs the service for it beside the others; elsewhere: `evenload run home_assistant`.
 
-* The site: import, solar, health, distribution (select), problem (with the active alerts as attributes). A load:
-  setpoint, measured, status, reason, mode (select), priority and limit (numbers). A circuit: limit, and whether it
-  binds.
+* The site: import, solar, health, distribution (select), problem (with the active alerts and what to do as attributes).
+  A load: setpoint, measured, status, reason, mode (select), priority and limit (numbers), problem. A circuit: limit,
+  whether it binds, problem. A meter: problem.
 * A change there is a command as by `evenload set`, and shown as "by hand". What is refused falls back to what is in
   force.
 * When the service ends or dies, the entities are unavailable. A load that is taken out of the site file disappears.
