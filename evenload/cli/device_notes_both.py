@@ -51,6 +51,7 @@ meters:
 ```
 
 * A path is `a.b[0].c`; a key with a dot in it is written `["a.b"]`. A lone value also counts as the first of a list.
+* `taken_at` names the time of measuring, where the source tells one: what is older than the last is dropped.
 * Numbers may be written as text ("12.5"), without a unit. Answers above 256 kB and redirects are refused.
 """
 MQTT = """One connection to the broker is shared by all meters and plugs of a site. It reconnects by itself.
@@ -107,7 +108,8 @@ loads:
     phases: [L1]
 ```
 
-* A path in `fields` is `a.b[0].c`; the empty path is the whole payload.
+* A path in `fields` is `a.b[0].c`; the empty path is the whole payload. `taken_at` names the time of measuring, where
+  the source tells one: what is older than the last is dropped.
 * A retained message is of unknown age and is no reading. With an availability topic (`online` or `offline`, 1, true,
   `{"state": "online"}` …) a source may speak on change only: while it is online, its last value holds.
 * A relay should tell its state retained, so that it is known after a restart. Without a power topic a relay that stays

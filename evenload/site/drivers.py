@@ -57,6 +57,9 @@ class ValueFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     export_wh: Annotated[JsonPath | None, Meta(description="path of the counter of energy out, Wh")] = None
     soc_pct: Annotated[JsonPath | None, Meta(description="path of the state of charge, %")] = None
     temperature_c: Annotated[JsonPath | None, Meta(description="path of the temperature, °C")] = None
+    taken_at: Annotated[
+        JsonPath | None, Meta(description="path of when it was measured: s or ms since 1970, or a time with an offset")
+    ] = None
 
 
 class MqttMeter(Options, frozen=True, kw_only=True):

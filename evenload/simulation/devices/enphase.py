@@ -1,5 +1,6 @@
 """Enphase gateway with metering: `/production.json?details=1`, with a token from firmware 7 on."""
 
+import time
 from typing import Any
 
 from aiohttp import web
@@ -64,7 +65,7 @@ class Enphase(HttpEmulator):
                     "type": "eim",
                     "activeCount": 1,
                     "measurementType": "production",
-                    "readingTime": 1700000000,
+                    "readingTime": int(time.time()),
                     "wNow": solar_w,
                     "whLifetime": 9876543.0,
                     "rmsCurrent": 18.8,
@@ -76,6 +77,7 @@ class Enphase(HttpEmulator):
                 {
                     "type": "eim",
                     "measurementType": "net-consumption",
+                    "readingTime": int(time.time()),
                     "wNow": net_w,
                     "whLifetime": values.import_wh,
                     "lines": lines,

@@ -1,5 +1,6 @@
 """Fronius Solar API v1 with a smart meter and a battery, as a Symo GEN24 and older Symos answer."""
 
+import time
 from typing import Any
 
 from aiohttp import web
@@ -56,7 +57,7 @@ class Fronius(HttpEmulator):
             "Enable": 1,
             "Frequency_Phase_Average": 50.0,
             "Meter_Location_Current": 0.0,
-            "TimeStamp": 1700000000,
+            "TimeStamp": int(time.time()),
             "Visible": 1,
         }
         for phase in (1, 2, 3):

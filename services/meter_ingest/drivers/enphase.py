@@ -12,6 +12,7 @@ from evenload.devices.access import Access
 from evenload.devices.errors import DeviceError
 from evenload.devices.http import HttpDevice
 from evenload.devices.secrets import read_secret
+from evenload.devices.stamps import stamp_of
 from evenload.site.drivers import EnphaseMeter
 from services.meter_ingest.config import MeterPlan
 from services.meter_ingest.drivers.polling import poll
@@ -63,6 +64,7 @@ def sample_of(answer: Any, role: MeterRole, where: str) -> RawSample:
         lines=tuple(_line(line) for line in lines) if isinstance(lines, list) else (),
         power=measured.get("wNow"),
         imported=(measured.get("whLifetime"),),
+        taken_at=stamp_of(measured.get("readingTime")) if measured.get("type") == "eim" else None,
     )
 
 
