@@ -12,6 +12,7 @@ from typing import Any
 from evenload.devices.access import Access
 from evenload.devices.errors import DeviceError
 from evenload.devices.json_path import find
+from evenload.devices.modbus import modbus_address
 from evenload.devices.own_thread import OwnThread
 from evenload.devices.secrets import read_secret
 from evenload.site.plug_drivers import TuyaPlug
@@ -19,6 +20,7 @@ from services.plug_control.config import PlugPlan
 from services.plug_control.drivers.contract import PlugDriver
 from services.plug_control.raw import RawObservation, scaled
 
+PORT = 6668
 _REMEDY = "check its power, address, local key and version; only one program may hold it"
 
 
@@ -31,8 +33,16 @@ async def open_plug(plan: PlugPlan, access: Access) -> AsyncIterator[PlugDriver]
     except ImportError as fault:
         raise DeviceError("refused", "tuya", "tinytuya is missing", "pip install 'evenload[tuya]'") from fault
     key = read_secret(access.secrets, options.key_file)
+    address = modbus_address(options.host, PORT)
     plug = tinytuya.OutletDevice(
-        options.device_id, options.host, key, version=float(options.version), connection_timeout=options.timeout_s
+        options.device_id,
+        address.host,
+        key,
+        version=float(options.version),
+        port=address.port,
+        connection_timeout=options.timeout_s,
+        connection_retry_limit=1,  # tries and waits are the shell's; the library's hold up the thread for a minute
+        connection_retry_delay=0,
     )
     thread = OwnThread("tuya")
     try:

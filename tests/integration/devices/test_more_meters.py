@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from evenload.contracts.phases import PerPhase
+from evenload.devices.ending import ended
 from evenload.simulation.devices import (
     DsmrPort,
     Enphase,
@@ -220,27 +221,55 @@ async def test_a_port_that_says_nothing_is_silent_and_comes_back(fault: str, emu
     await service.heard.reading()
 
 
-async def test_telegrams_come_by_cable(service: World) -> None:
-    ours, theirs = os.openpty()
-    tty.setraw(theirs)
-    # Nobody may read yet; a full line would hold up the loop that the reader needs, and with it the test, for ever.
-    os.set_blocking(ours, False)
-    port = os.ttyname(theirs)
-    if not os.access(port, os.R_OK | os.W_OK):
-        pytest.skip("no pseudo-terminal can be opened by its name here")
-    await service.apply(meter_site(f"driver: dsmr_serial, port: {port}"))
+class Cable:
+    """A pseudo-terminal in place of a cable; `sent` goes over it each second, nothing while it is empty."""
 
-    async def send() -> None:
+    def __init__(self) -> None:
+        self._ours, self._theirs = os.openpty()
+        tty.setraw(self._theirs)
+        # Nobody may read yet; a full line would hold up the loop that the reader needs, and with it the test, for ever.
+        os.set_blocking(self._ours, False)
+        self.port, self.sent = os.ttyname(self._theirs), SECOND_METER.encode()
+        if not os.access(self.port, os.R_OK | os.W_OK):
+            pytest.skip("no pseudo-terminal can be opened by its name here")
+        self._sending = asyncio.create_task(self._send())
+
+    async def _send(self) -> None:
         while True:
-            with suppress(BlockingIOError):
-                os.write(ours, SECOND_METER.encode())
+            if self.sent:
+                with suppress(BlockingIOError):
+                    os.write(self._ours, self.sent)
             await asyncio.sleep(1)
 
-    sending = asyncio.create_task(send())
-    try:
-        reading = await service.heard.reading()
-    finally:
-        sending.cancel()
+    async def close(self) -> None:
+        await ended(self._sending)
+        os.close(self._ours)
+        os.close(self._theirs)
+
+
+@pytest.fixture
+async def cable() -> AsyncIterator[Cable]:
+    found = Cable()
+    yield found
+    await found.close()
+
+
+async def test_telegrams_come_by_cable(cable: Cable, service: World) -> None:
+    await service.apply(meter_site(f"driver: dsmr_serial, port: {cable.port}"))
+    reading = await service.heard.reading()
     assert reading.power_w == PerPhase(1150.0, -578.0, 2300.0)
-    os.close(ours)
-    os.close(theirs)
+
+
+@pytest.mark.parametrize("sent", [b"", b"noise\n" * 50, SECOND_METER.replace("(002345.678", "(002345.679").encode()])
+async def test_a_cable_without_telegrams_is_silent_and_comes_back(sent: bytes, cable: Cable, service: World) -> None:
+    await service.apply(meter_site(f"driver: dsmr_serial, timeout_s: 20, port: {cable.port}"))
+    await service.heard.reading()
+    cable.sent = sent
+    await service.heard.alert("meter_silent")
+    cable.sent = SECOND_METER.encode()
+    await service.heard.reading()
+
+
+async def test_a_port_that_is_not_there_is_named(service: World) -> None:
+    await service.apply(meter_site("driver: dsmr_serial, port: /dev/ttyNONE"))
+    assert "/dev/ttyNONE" in (await service.heard.alert("meter_silent")).text

@@ -177,6 +177,42 @@ async def test_a_plug_that_cannot_be_read_is_out_of_contact_and_comes_back(
     await service.heard.state(drawing)
 
 
+@pytest.mark.parametrize("fault", [{"delay_s": 7.0}, {"garbage": True}, {"nulls": True}])
+async def test_a_kasa_plug_that_cannot_be_read_is_out_of_contact_and_comes_back(
+    emulators: Any, service: World, fault: dict[str, Any]
+) -> None:
+    emulator = await emulators(KasaPlug(PlugWorld(1990.0)))
+    await service.apply(plug_site(f"driver: tplink, timeout_s: 5, host: '{emulator.address}'"))
+    await service.heard.state(lambda state: state.reachable)
+    emulator.faults.change(fault)
+    service.setpoint("heater", ON_A, valid_s=120)
+    await service.heard.state(lambda state: not state.reachable)
+    emulator.faults.change({"delay_s": 0.0, "garbage": False, "nulls": False})
+    await service.heard.state(drawing)
+
+
+@pytest.mark.parametrize("fault", ["deaf", "garbage"])
+async def test_a_tasmota_on_mqtt_that_cannot_be_read_is_out_of_contact_and_comes_back(
+    mosquitto: Mosquitto, service: World, fault: str
+) -> None:
+    async for thing in _tasmota_mqtt_plug(mosquitto, service):
+        setattr(thing, fault, True)
+        service.setpoint("heater", ON_A, valid_s=120)
+        await service.heard.state(lambda state: not state.reachable)
+        setattr(thing, fault, False)
+        await service.heard.state(drawing)
+
+
+async def test_sg_ready_is_out_of_contact_with_its_device(emulators: Any, service: World) -> None:
+    device = await emulators(ShellyTwoRelays())
+    await service.apply(plug_site(f"driver: sg_ready, host: '{device.address}'"))
+    await service.heard.state(lambda state: state.reachable)
+    await device.go_offline()
+    await service.heard.alert("plug_unreachable")
+    await device.come_back()
+    await service.heard.alert("plug_unreachable", active=False)
+
+
 async def test_a_plug_that_vanishes_answers_unreachable_and_comes_back(http_plug: Any, service: World) -> None:
     await http_plug.go_offline()
     service.setpoint("heater", ON_A, valid_s=120)
