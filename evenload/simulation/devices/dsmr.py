@@ -77,7 +77,8 @@ class DsmrPort:
         assert talk is not None, "a server's callback runs in a task"
         self._talks.add(talk)
         try:
-            with suppress(OSError):
+            # Cancelled only by `stop`: it ends here, or the stream's own callback would tell of it.
+            with suppress(OSError, asyncio.CancelledError):
                 while True:
                     await self._send(writer)
                     await asyncio.sleep(self._period_s)
