@@ -35,13 +35,17 @@ class HttpDevice:
         self, path: str, query: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
     ) -> Any:
         """Return the decoded JSON answer of a GET; raise `DeviceError`."""
-        return await self._call("GET", path, params=query, headers=headers)
+        return decode(await self._call("GET", path, params=query, headers=headers), self.base_url + path)
+
+    async def text(self, path: str) -> str:
+        """Return the answer of a GET as text; raise `DeviceError`."""
+        return (await self._call("GET", path)).decode(errors="replace")
 
     async def put(self, path: str, body: Any) -> Any:
         """Return the decoded JSON answer of a PUT; raise `DeviceError`."""
-        return await self._call("PUT", path, data=msgspec.json.encode(body))
+        return decode(await self._call("PUT", path, data=msgspec.json.encode(body)), self.base_url + path)
 
-    async def _call(self, method: str, path: str, **rest: Any) -> Any:
+    async def _call(self, method: str, path: str, **rest: Any) -> bytes:
         url = self.base_url + path
         limit = aiohttp.ClientTimeout(total=self._timeout_s)
         try:
@@ -56,7 +60,7 @@ class HttpDevice:
             raise DeviceError("silent", url, f"{type(fault).__name__}: {fault}", _LOOK) from fault
         if status >= 300:
             raise DeviceError("refused", url, f"HTTP status {status}", _REMEDIES.get(status, "restart the device"))
-        return decode(body, url)
+        return body
 
 
 _LOOK = "check its power, network and address"

@@ -11,16 +11,14 @@ from evenload.site.drivers import (
     NEEDS_BROKER,
     EntityFields,
     HomeassistantMeter,
-    HomeassistantPlug,
     HttpJsonMeter,
     ModbusMeter,
     MqttMeter,
-    MqttPlug,
     RegisterFields,
-    TasmotaMqttPlug,
     ValueFields,
 )
 from evenload.site.findings import Report
+from evenload.site.plug_drivers import HomeassistantPlug, MqttPlug, TasmotaMqttPlug
 from evenload.site.scalars import plain_number
 from evenload.site.schema import Meter, Plug, Site
 

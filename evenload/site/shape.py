@@ -12,7 +12,8 @@ from typing import Any
 from msgspec import inspect, structs
 
 from evenload.site import leaves, scalars, yaml_tree
-from evenload.site.drivers import METER_DRIVERS, PLUG_DRIVERS, Options
+from evenload.site.driver_keys import Options
+from evenload.site.drivers import METER_DRIVERS, PLUG_DRIVERS
 from evenload.site.findings import child
 from evenload.site.leaves import BAD, Reading
 from evenload.site.overrides import StationOverrides

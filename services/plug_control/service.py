@@ -13,6 +13,7 @@ from evenload.contracts import subjects
 from evenload.contracts.events import Setpoint
 from evenload.contracts.wire import Codec, ContractError
 from evenload.devices.access import Access, open_access
+from evenload.devices.ending import ended
 from evenload.devices.errors import DeviceError
 from evenload.devices.fleet import Fleet, run_until
 from evenload.devices.outbox import Outbox
@@ -142,9 +143,7 @@ class PlugTask:
             await asyncio.wait((looking, urgent), return_when=asyncio.FIRST_COMPLETED)
             return looking.result() if looking.done() else Passed()
         finally:
-            for task in (looking, urgent):
-                task.cancel()
-            await asyncio.gather(looking, urgent, return_exceptions=True)
+            await ended(looking, urgent)
 
     async def _prepare_and_observe(self, driver: PlugDriver) -> Fact:
         try:
