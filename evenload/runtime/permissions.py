@@ -103,7 +103,7 @@ OPERATOR = Rights(
     publish=(subjects.command(), subjects.station_calls(), "$SRV.>", *READ_ONLY_API),
     subscribe=("evenload.>", "$KV.>", "$JS.EVENT.>"),
     reads=_ALL_BUCKETS,
-    writes=(subjects.SITES, subjects.STATIONS),
+    writes=(subjects.SITES, subjects.STATIONS, subjects.TAGS),
     answers=False,
 )
 PROVISIONER = Rights(
