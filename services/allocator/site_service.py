@@ -18,7 +18,7 @@ from evenload.runtime.order import Order, Verdict, judge
 from evenload.runtime.service import Context
 from evenload.site.schema import Site
 from services.allocator.engine import Outcome, decide
-from services.allocator.facts import Facts, Heard
+from services.allocator.facts import Facts, Heard, is_news
 from services.allocator.journal import BASIS_S, InForce, Journal, Why, basis_of, is_due, noted, numbered, told
 from services.allocator.keeping import KeptLimit, KeptMemory
 from services.allocator.memory import Memory, first_memory
@@ -148,8 +148,10 @@ class SiteTask:
             return
         self.seen_epoch = max(self.seen_epoch, state.epoch)
         now_s = self.ctx.clock.monotonic()
+        news = is_news(self._loads.get(state.load), state, now_s)
         self._loads[state.load] = Heard(state, now_s)
-        self._wake(f"state {state.load}", now_s)
+        if news:
+            self._wake(f"state {state.load}", now_s)
 
     def on_limit(self, subject: str, data: bytes) -> None:
         """Store an outside limit; a negative one is refused and the last one holds."""
