@@ -87,8 +87,9 @@ class Target:
 
     def _fresh(self) -> Station:
         both = ((1, 1), (2, 2))
-        link = Link(token="t", connected_s=0.0, state="serving", version=self.version, monitors=both, streams=both)
-        return replace(new_station(self._plan), link=link, learned=Learned(dynamic=True))
+        link = Link(token="t", connected_s=0.0, state="serving", version=self.version)
+        learned = Learned(dynamic=True)
+        return replace(new_station(self._plan), link=link, learned=learned, monitors=both, streams=both)
 
     def feed(self, outcomes: Counter[str]) -> bytes:
         """Take one input; raise `AssertionError` for what is not right. Return the input."""
