@@ -114,9 +114,11 @@ def _held_ma(scene: Scene, load: PlannedLoad, setpoint_ma: int) -> int:
 
 def _reserve_draws(scene: Scene, held_ma: list[int], board: Board) -> None:
     """Below unmetered breakers a cut counts only once it is measured: reserve what may still be drawn."""
+    beyond = dict(scene.party.beyond)
     for load in scene.party.loads:
+        counted_ma = max(held_ma[load.index], beyond.get(load.index, 0))
         for slot in load.slots:
-            still_ma = scene.draws[load.index].high[slot % 3] - held_ma[load.index]
+            still_ma = scene.draws[load.index].high[slot % 3] - counted_ma
             if still_ma > 0 and scene.plan.nodes[slot // 3].meter is None:
                 board.nodes[slot] -= still_ma
 
