@@ -11,14 +11,14 @@ from evenload.contracts.events import Mode, WiringState
 from evenload.contracts.units import Name
 
 
-class Command(Struct, frozen=True):
+class Command(Struct, frozen=True, gc=False):
     """A command and since when it is in force."""
 
     at_s: float
     setpoint_ma: int
 
 
-class Window(Struct, frozen=True, kw_only=True):
+class Window(Struct, frozen=True, kw_only=True, gc=False):
     """Where a step of one load is measured from: its sample, and the currents at it, mA per site phase."""
 
     at_s: float
@@ -35,7 +35,7 @@ class Window(Struct, frozen=True, kw_only=True):
     """`GridWiring.version` then: what is known of the others' wiring must not change within a window."""
 
 
-class Wiring(Struct, frozen=True, kw_only=True):
+class Wiring(Struct, frozen=True, kw_only=True, gc=False):
     """On which site phase each line of a load is, and the evidence for it (engine.md section 6)."""
 
     file: tuple[int, ...]
@@ -69,7 +69,7 @@ class GridWiring(Struct, frozen=True, kw_only=True):
     """Loads that are not, or seem not to be, on the phases of the site file."""
 
 
-class LoadMemory(Struct, frozen=True, kw_only=True):
+class LoadMemory(Struct, frozen=True, kw_only=True, gc=False):
     """One load."""
 
     setpoint_ma: int = 0
