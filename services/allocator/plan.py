@@ -6,6 +6,7 @@ limit and the surplus are not slots but sums over sets of phases (`limits.py`), 
 L3 = 4.
 """
 
+import hashlib
 import math
 
 from msgspec import Struct
@@ -81,7 +82,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     import_ma: int | None
     meters: dict[str, tuple[str, ...]]
     grid_meter: str = ""
-    """The entries of the grid meters in the site file, in one text: a changed one is another meter."""
+    """A digest of the grid meters' entries in the site file: a changed one is another meter."""
 
     @property
     def battery(self) -> Battery | None:
@@ -136,6 +137,11 @@ def compile_plan(site: Site, overrides: tuple[Override, ...] = ()) -> Plan:
         grid_meter=_grid_meter(site),
         **_root_limits(effective),
     )
+
+
+def _grid_meter(site: Site) -> str:
+    entries = [(name, meter) for name, meter in sorted(site.meters.items()) if meter.role == "grid"]
+    return hashlib.blake2b(repr(entries).encode(), digest_size=8).hexdigest()
 
 
 def _ma(current_a: float) -> int:
