@@ -140,18 +140,13 @@ def compile_plan(site: Site, overrides: tuple[Override, ...] = ()) -> Plan:
 
 
 def _grid_meter(site: Site) -> str:
+    """Return what tells one grid meter from another, address included; a basis carries it, and no address."""
     entries = [(name, meter) for name, meter in sorted(site.meters.items()) if meter.role == "grid"]
     return hashlib.blake2b(repr(entries).encode(), digest_size=8).hexdigest()
 
 
 def _ma(current_a: float) -> int:
     return math.floor(current_a * MA + 1e-6)
-
-
-def _grid_meter(site: Site) -> str:
-    """Return what tells one grid meter from another. Addresses are no part of it: a replay does not know them."""
-    meters = sorted((name, replace(meter, options=None)) for name, meter in site.meters.items() if meter.role == "grid")
-    return repr(meters)
 
 
 def _root_limits(site: Site) -> dict[str, int | None]:
