@@ -51,6 +51,7 @@ class LoadFacts(Part, frozen=True, kw_only=True):
         Meta(description="site phases its lines are really on; none = as the site file says"),
     ] = None
     lag_s: Annotated[float, Meta(ge=0, le=30, description="from offer to draw")] = 2.0
+    tau_s: Annotated[float, Meta(ge=0, le=30, description="then follows like a first-order lag of so long")] = 0.0
     offset_a: Annotated[float, Meta(ge=0, le=10, description="draws so much less than offered, A")] = 0.0
     own_max_a: Annotated[Current, Meta(description="the vehicle's own limit, A per line")] = 1_000.0
     extra_a: Annotated[Current, Meta(description="draws so much more than offered, A")] = 0.0
