@@ -18,7 +18,15 @@ TOLERANCE_A = 0.15
 """A settled value may differ by so much from the expected one."""
 
 FaultKind = Literal[
-    "meter_silent", "meter_returns", "link_lost", "link_back", "allocator_dies", "allocator_returns", "memory_lost"
+    "meter_silent",
+    "meter_frozen",
+    "meter_thousandth",
+    "meter_returns",
+    "link_lost",
+    "link_back",
+    "allocator_dies",
+    "allocator_returns",
+    "memory_lost",
 ]
 ScenarioSeconds = Annotated[float, Meta(ge=0, le=86_400)]
 Current = Annotated[float, Meta(ge=0, le=10_000)]

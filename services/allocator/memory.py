@@ -158,6 +158,16 @@ class Repeated(Struct, frozen=True, kw_only=True):
     """The value before this one."""
 
 
+class Gain(Struct, frozen=True, kw_only=True):
+    """A small grid value, mA per phase, what loads drew then, and battery and sun beside; steps of 1/1000 so far."""
+
+    current_ma: tuple[int, int, int]
+    low_ma: tuple[int, int, int]
+    high_ma: tuple[int, int, int]
+    beside_ma: int = 0
+    steps: int = 0
+
+
 class Memory(Struct, frozen=True, kw_only=True):
     """One site."""
 
@@ -172,6 +182,8 @@ class Memory(Struct, frozen=True, kw_only=True):
     household_ma: tuple[int, int, int] | None = None
     """The household per phase as found behind an asymmetric inverter; what readings cannot tell apart stays."""
     repeated: Repeated | None = None
+    gain: Gain | None = None
+    """How the meter's values move with the draws, as long as all of them are small."""
     doubted_s: float | None = None
     """Since when the grid meter's word is doubted."""
     soc_pct: float | None = None

@@ -65,13 +65,16 @@ class Pending:
 
 
 def unmeasured_ma(load: PlannedLoad, scene: Scene, facts: Facts) -> int:
-    """Return how much of the load's raises of the last minute has not been seen to be drawn, mA per line."""
+    """Return how much of the load's raises has not been seen to be drawn, mA per line; after a minute it is withdrawn,
+    and what is left of it counts no longer."""
     memory = scene.memory.loads[load.name]
     if load.all_or_nothing or memory.setpoint_ma == 0:
         return 0
     heard = facts.loads.get(load.name)
     measured = measured_ma(heard.event) if heard is not None else None
     oldest_ma = memory.history[0].setpoint_ma if memory.history else memory.setpoint_ma
+    if memory.below_s is not None and memory.cap_ma is None:
+        oldest_ma = 0
     return max(0, memory.setpoint_ma - max(oldest_ma, max(measured) if measured is not None else 0))
 
 
