@@ -26,6 +26,7 @@ from services.allocator.limits import Surroundings, caps_for
 from services.allocator.memory import Command, LoadMemory, Memory
 from services.allocator.outside import outside_limits
 from services.allocator.plan import MA, Plan, PlannedLoad
+from services.allocator.promised import Pending
 from services.allocator.raises import Rise, raises
 from services.allocator.rewired import in_force, on_both, relabelled
 from services.allocator.share import Share, allocate
@@ -99,8 +100,9 @@ def _thought(plan: Plan, memory: Memory, facts: Facts, time: tuple[float, dateti
     cut = cuts(scene)
     known = remembered(scene, cut)
     scene = replace(scene, memory=known)
-    rises = raises(scene, cut, facts)
-    after = _next_memory(scene, cut, rises)
+    pending = Pending(scene, facts)
+    rises = raises(scene, cut, (facts, pending))
+    after = replace(_next_memory(scene, cut, rises), promise=pending.promise)
     said = Said(scene=scene, sides=sides, facts=facts, rises=rises, memory=after, now=now)
     lines = explained(said)
     setpoints, after = _to_send(said, after, [line.reason for line in lines])

@@ -168,6 +168,13 @@ class Gain(Struct, frozen=True, kw_only=True):
     steps: int = 0
 
 
+class Promise(Struct, frozen=True):
+    """The last time at which all raises were measured, and what the grid meter read then, mA per phase."""
+
+    at_s: float
+    grid_ma: tuple[int, int, int]
+
+
 class Memory(Struct, frozen=True, kw_only=True):
     """One site."""
 
@@ -182,6 +189,7 @@ class Memory(Struct, frozen=True, kw_only=True):
     household_ma: tuple[int, int, int] | None = None
     """The household per phase as found behind an asymmetric inverter; what readings cannot tell apart stays."""
     repeated: Repeated | None = None
+    promise: Promise | None = None
     gain: Gain | None = None
     """How the meter's values move with the draws, as long as all of them are small."""
     doubted_s: float | None = None
@@ -218,6 +226,7 @@ def rebased(memory: Memory, shift_s: float) -> Memory:
         soc_s=memory.soc_s + shift_s,
         decided_s=memory.decided_s + shift_s,
         seen_s=memory.seen_s + shift_s,
+        promise=None,
         repeated=None,
         doubted_s=None,
         failsafe_s=None,

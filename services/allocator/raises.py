@@ -12,11 +12,12 @@ from msgspec.structs import replace
 
 from services.allocator.board import Board
 from services.allocator.cuts import Cut, Scene, settled_board
-from services.allocator.draws import SETTLE_S, lowered_s, measured_ma
+from services.allocator.draws import SETTLE_S, lowered_s
 from services.allocator.facts import Facts
 from services.allocator.holds import hold_until_s, start_survives, survived_from_s, survived_room_ma
 from services.allocator.memory import LoadMemory
 from services.allocator.plan import STEP_MA, PlannedLoad
+from services.allocator.promised import Pending
 from services.allocator.sources import Want, may_start, room_now
 
 BEGIN_MA = 300
@@ -26,8 +27,6 @@ TRIMMED_S, TRIMMED_BEGIN_MA = 60.0, 2000
 RAMP_MA_PER_S, QUICK_MA_PER_S, AT_ONCE_MA_PER_S = 100, 300, 10**6
 RETURN_S = 40.0
 """For so long after the first hold a load returns in one step to what the house's return would only trim."""
-UNMEASURED_S = 60.0
-UNMEASURED_PART = 10
 HEARD_ALL_S = 15.0
 
 
@@ -40,47 +39,9 @@ class Rise(Struct, frozen=True, kw_only=True):
     until_s: float | None = None
 
 
-class Pending:
-    """Raises not yet measured, mA per phase, against their bound; lives within one decision."""
-
-    def __init__(self, scene: Scene, facts: Facts) -> None:
-        limit_ma = scene.plan.limit_ma
-        self.bound_ma = limit_ma // UNMEASURED_PART if limit_ma is not None else 10**9
-        self.on = [0, 0, 0]
-        for load in scene.party.loads:
-            self.add(load, unmeasured_ma(load, scene, facts))
-
-    def add(self, load: PlannedLoad, current_ma: int) -> None:
-        """Count a raise."""
-        for phase in load.phases:
-            self.on[phase] += current_ma
-
-    def room_ma(self, load: PlannedLoad) -> int:
-        """Return how much the load may rise before its raises must be measured first."""
-        return self.bound_ma - max(self.on[phase] for phase in load.phases)
-
-    def lets_start(self, load: PlannedLoad) -> bool:
-        """One start is always allowed when nothing else is pending on its phases."""
-        return self.room_ma(load) >= load.min_ma or not any(self.on[phase] for phase in load.phases)
-
-
-def unmeasured_ma(load: PlannedLoad, scene: Scene, facts: Facts) -> int:
-    """Return how much of the load's raises has not been seen to be drawn, mA per line; after a minute it is withdrawn,
-    and what is left of it counts no longer."""
-    memory = scene.memory.loads[load.name]
-    if load.all_or_nothing or memory.setpoint_ma == 0:
-        return 0
-    heard = facts.loads.get(load.name)
-    measured = measured_ma(heard.event) if heard is not None else None
-    oldest_ma = memory.history[0].setpoint_ma if memory.history else memory.setpoint_ma
-    if memory.below_s is not None and memory.cap_ma is None:
-        oldest_ma = 0
-    return max(0, memory.setpoint_ma - max(oldest_ma, max(measured) if measured is not None else 0))
-
-
-def raises(scene: Scene, cut: Cut, facts: Facts) -> tuple[Rise, ...]:
+def raises(scene: Scene, cut: Cut, told: tuple[Facts, Pending]) -> tuple[Rise, ...]:
     """Return each load's command after those who may have risen, by index."""
-    plan = scene.plan
+    plan, (facts, pending) = scene.plan, told
     found = [
         Rise(setpoint_ma=cut.setpoints_ma[load.index], memory=scene.memory.loads[load.name]) for load in plan.loads
     ]
@@ -88,7 +49,6 @@ def raises(scene: Scene, cut: Cut, facts: Facts) -> tuple[Rise, ...]:
     held_ma = [_held_ma(scene, load, cut.setpoints_ma[load.index]) for load in plan.loads]
     board = settled_board(scene, held_ma, raising=True)
     _reserve_draws(scene, held_ma, board)
-    pending = Pending(scene, facts)
     for want in scene.party.wants:
         now_ma = cut.setpoints_ma[want.index]
         target_ma = scene.raise_shares[want.index].given_ma

@@ -9,6 +9,7 @@ from evenload.contracts.phases import PerPhase
 from evenload.site.schema import Grid as GridLimits
 from evenload.site.schema import Meter, Site
 from services.allocator.belief import Grid, read_grid
+from services.allocator.engine import Outcome
 from services.allocator.facts import Facts, Heard
 from services.allocator.plan import compile_plan
 from tests.property.allocator.ideal import NOW
@@ -213,3 +214,41 @@ def test_several_loads_together_promise_no_more_than_a_tenth() -> None:
     for _ in range(55):
         home.pass_s(1)
         assert sum(home.amps(name) for name in cars) <= drawn_a + 5.0 + 1e-9
+
+
+class SlowStation(Home):
+    """A home whose station measured its car last at 6 A, when it had started."""
+
+    measured_s: float | None = None
+
+    def step(self, seconds: float = 1.0) -> Outcome:
+        """Let the sample grow older."""
+        if self.measured_s is not None:
+            age_s = self.now_s + seconds - self.measured_s
+            self.tells["car"] = {"measured_a": PerPhase(l1=6.0), "measured_age_s": age_s}
+        return super().step(seconds)
+
+
+def slow_station() -> SlowStation:
+    """Return a home with such a station ten seconds after its start, before a rise."""
+    home = SlowStation(site({"car": evse(phases=("L1",))}), house_a=(19.0, 0.0, 0.0))
+    home.pass_s(20)
+    home.measured_s = home.now_s
+    return home
+
+
+def test_a_matching_step_of_the_grid_meter_is_a_measurement() -> None:
+    assert slow_station().now((2.0, 0.0, 0.0)).pass_s(50).amps("car") > 10.0
+
+
+def test_without_a_matching_step_a_tenth_of_the_limit_is_promised() -> None:
+    home = slow_station().now((2.0, 0.0, 0.0))
+    home.draws_a["car"] = 6.0
+    assert home.pass_s(50).amps("car") == 8.5
+
+
+def test_a_step_of_the_house_is_no_measurement() -> None:
+    home = slow_station().now((2.0, 0.0, 0.0))
+    home.draws_a["car"] = 6.0
+    home.pass_s(20).now((8.0, 0.0, 0.0))
+    assert home.pass_s(30).amps("car") == 8.5
