@@ -16,9 +16,9 @@ from evenload.contracts.events import LoadState, MeterReading, Setpoint
 from evenload.contracts.phases import PerPhase
 from evenload.simulation import draw, outlet
 from evenload.simulation.draw import Appetite, Track
-from evenload.simulation.invariants import THERMAL_S
 from evenload.simulation.outlet import Outlet
 from evenload.simulation.virtual_time import MONOTONIC_START_S, utc
+from evenload.site.breaker import BORNE_RATIO, heat_after
 from evenload.site.schema import Evse, Grid, Meter, Mode, Site
 from services.allocator.engine import decide
 from services.allocator.facts import Facts, Heard
@@ -99,9 +99,9 @@ class Tally:
     def count(self, net_a: float, drawn_a: float, rest_a: float) -> None:
         """Count one step in which `net_a` flowed in, `drawn_a` into the vehicle; `rest_a` = house less sun."""
         ratio = max(0.0, net_a) / BREAKER_A
-        self.theta += (ratio**2 - self.theta) * (1 - math.exp(-STEP_S / THERMAL_S))
+        self.theta = heat_after(self.theta, ratio, STEP_S)
         self.theta_most = max(self.theta_most, self.theta)
-        self.above_113_s += STEP_S * (ratio > 1.13)
+        self.above_113_s += STEP_S * (ratio > BORNE_RATIO)
         self.above_145_s += STEP_S * (ratio > 1.45)
         self.charged_as += drawn_a * STEP_S
         self.imported_as += min(drawn_a, max(0.0, net_a)) * STEP_S

@@ -21,8 +21,8 @@ from typing import NamedTuple
 
 from bench.closed_loop import VOLTS, ClosedLoop, Controller, Ours, Tally, Timing, site_of
 from bench.field_pipeline import Pipeline
-from evenload.simulation.invariants import THERMAL_LIMIT
 from evenload.simulation.weather import SUNRISE_S, SUNSET_S, cloudy_day_w
+from evenload.site.breaker import THERMAL_LIMIT
 
 BASE_A, WARM_S = 5.0, 900.0
 DAY_HOUSE_A, DAY_PEAK_W = 2.0, 5520.0

@@ -11,6 +11,7 @@ worst that can come is a trim. With base b and ℓ_p on phase p: ℓ_p ≤ 1.1 �
 from msgspec.structs import replace
 
 from evenload.contracts.phases import PHASES
+from evenload.site.breaker import BORNE_RATIO
 from services.allocator.memory import LimitMemory, LoadMemory, Memory, Peak
 from services.allocator.plan import MASK_PHASES, Plan, PlannedLoad
 
@@ -18,7 +19,7 @@ HOLD_S, HOLD_MOST_S = 20.0, 300.0
 OVERLOAD_KEPT_S = 600.0
 SOON_S = 60.0
 FACTOR_MOST = 16
-FAST_RATIO = 1.13
+FAST_RATIO = BORNE_RATIO
 SURVIVED_RATIO = 1.1
 _PEAKS_MOST = 10
 _BREAKERS = tuple(f"breaker {phase}" for phase in PHASES)
