@@ -95,15 +95,15 @@ def is_settled(memory: LoadMemory, sample_s: float, peak_ma: int) -> bool:
     a gateway spaces raises 10 s apart. Nor while a slow vehicle may still be coming down to it.
     """
     changed_s = _changed_s(memory)
-    if changed_s > sample_s - SETTLE_S or _comes_down(memory, sample_s, peak_ma):
+    if changed_s > sample_s - SETTLE_S or _comes_down(memory, sample_s - changed_s, peak_ma):
         return False
     follows = memory.in_force_ma is None or abs(memory.in_force_ma - memory.setpoint_ma) <= FOLLOWED_MA
     return follows or sample_s - changed_s > FOLLOW_S
 
 
-def _comes_down(memory: LoadMemory, sample_s: float, peak_ma: int) -> bool:
-    """Tell whether a sample is one of a vehicle on its way down: soon after its setpoint changed, and above it."""
-    return 0.0 <= sample_s - _changed_s(memory) <= FOLLOWS_S and peak_ma > memory.setpoint_ma + FOLLOWED_MA
+def _comes_down(memory: LoadMemory, after_s: float, peak_ma: int) -> bool:
+    """Tell whether a sample `after_s` after the last change is one of a vehicle that still comes down."""
+    return 0.0 <= after_s <= FOLLOWS_S and peak_ma > memory.setpoint_ma + FOLLOWED_MA
 
 
 def _unsettled(load: PlannedLoad, memory: LoadMemory, sample: tuple[Phases, float], grid_s: float) -> Draw:
@@ -118,7 +118,7 @@ def _unsettled(load: PlannedLoad, memory: LoadMemory, sample: tuple[Phases, floa
     high = max(limits) + memory.over_ma
     if memory.cap_ma is not None or memory.below_s is not None:
         high = min(high, max(measured) + LAG_SLACK_MA)
-    down = grid_s - changed_s > FOLLOWS_S and _comes_down(memory, sample_s, max(measured))
+    down = grid_s - changed_s > FOLLOWS_S and _comes_down(memory, sample_s - changed_s, max(measured))
     is_news = (sample_s >= changed_s and not down) or grid_s - changed_s <= SETTLE_S
     lows, highs = list(measured), list(measured if is_news else NOTHING)
     for phase in MASK_PHASES[mask]:

@@ -33,7 +33,8 @@ class Pending:
         self.bound_ma = limit_ma // UNMEASURED_PART if limit_ma is not None else 10**9
         self.on = [0, 0, 0]
         for load in scene.party.loads:
-            self.add(load, unmeasured_ma(load, scene, facts))
+            if scene.memory.loads[load.name].setpoint_ma:
+                self.add(load, unmeasured_ma(load, scene, facts))
         self.promise = scene.memory.promise
         if not any(self.on):
             self.promise = Promise(scene.now_s, scene.grid.current_ma)

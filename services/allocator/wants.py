@@ -120,9 +120,10 @@ def _place(
 ) -> tuple[int, int, int, float, str]:
     """Return a load's place in the order; in a class that takes turns whoever has its turn comes first, then whoever
     has waited as long as it may, then least attained service."""
-    known, name = memory.loads[load.name], class_of(load)
+    name = class_of(load) if patience_s else ""
     if name not in patience_s:
         return load.urgency, load.priority, 0, 0.0, load.name
+    known = memory.loads[load.name]
     if known.setpoint_ma > 0 and now_s - known.since_s < TURN_S:
         return load.urgency, load.priority, 0, known.served_as, load.name
     waits_since_s = max(known.since_s, known.active_s)
@@ -137,7 +138,7 @@ def _patience_s(loads: tuple[PlannedLoad, ...], wants: list[Want], memory: Memor
     When k of m fit nobody waits longer than ceil((m − k) / k) turns: the last of them is the one that must end first.
     """
     counts: dict[str, list[int]] = {name: [0, 0] for name in memory.contended}
-    for want in wants:
+    for want in wants if counts else ():
         count, known = counts.get(class_of(loads[want.index])), memory.loads[loads[want.index].name]
         if count is not None and not want.last:
             count[0] += 1
