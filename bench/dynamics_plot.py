@@ -74,7 +74,7 @@ def _figure(path: str, swept: tuple[list[str], list[Worst]], days: list[Day]) ->
     import matplotlib as mpl
 
     mpl.use("Agg")
-    mpl.rcParams["svg.hashsalt"] = "dynamics"
+    mpl.rcParams.update({"svg.hashsalt": "dynamics", "svg.fonttype": "none"})
     from matplotlib import pyplot
 
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4.5))
@@ -89,7 +89,7 @@ def _figure(path: str, swept: tuple[list[str], list[Worst]], days: list[Day]) ->
     left.set_xlabel("s above 1.13 · In in 15 min (target ≤ 10)")
     left.set_ylabel("energy against a perfect controller, % (target ≥ 70)")
     left.set_title("12 A on and off every 40 s")
-    left.legend(loc="lower right")
+    left.legend(loc="center right")
     right.plot([100 * day.imported for day in days[:-1]], [100 * day.used for day in days[:-1]], "s-", label="ours")
     for ramp, day in zip(RAMPS_MA_PER_S, days, strict=False):
         right.annotate(f"{ramp / 1000:g} A/s", (100 * day.imported, 100 * day.used), xytext=(5, -10), **_SMALL)
@@ -97,9 +97,9 @@ def _figure(path: str, swept: tuple[list[str], list[Worst]], days: list[Day]) ->
     right.set_xlabel("imported share of the charge, %")
     right.set_ylabel("usable surplus used, %")
     right.set_title(f"cloudy day {SEED}, {dynamics.DAY_PEAK_W / 1000:g} kW peak")
-    right.legend(loc="lower right")
+    right.legend(loc="upper right")
     figure.tight_layout()
-    figure.savefig(path, metadata={"Date": None} if path.endswith(".svg") else None)
+    figure.savefig(path, metadata={"Date": None, "Creator": None} if path.endswith(".svg") else None)
 
 
 _SMALL: dict[str, Any] = {"textcoords": "offset points", "fontsize": 7}
