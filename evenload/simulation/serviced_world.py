@@ -40,6 +40,8 @@ class ServicedWorld(World):
             status = given.loads.get(name, LoadFacts(status="available")).status
             side = self._sides.get(name)
             if side is not None:
+                if isinstance(side, GatewaySide):
+                    side.use_lines(len(self.appetites[name].lines))
                 side.set_given(status, self.now_s)
             elif isinstance(load, Plug):
                 self._sides[name] = PlugSide(plugs[name], status, self.now_s)

@@ -224,6 +224,10 @@ class GatewaySide:
         """Let the vehicle do something else."""
         self._station.set_given(self._connector, given, now_s)
 
+    def use_lines(self, count: int) -> None:
+        """Let the vehicle draw on so many lines from now on; the station's meter shows it."""
+        self._station.by_number[self._connector].lines = count
+
     def link(self, up: bool, now_s: float) -> None:
         """Cut or restore the station's one link."""
         if up != (self._station.gateway.link is not None):

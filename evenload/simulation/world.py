@@ -200,6 +200,7 @@ def _appetite(site: Site, load: Load, facts: LoadFacts, wants: bool) -> Appetite
     return Appetite(
         lines=lines[: facts.lines],
         lag_s=min(facts.lag_s, 0.5) if rated_a is not None else facts.lag_s,
+        tau_s=0.0 if rated_a is not None else facts.tau_s,
         offset_a=facts.offset_a,
         own_max_a=facts.own_max_a,
         extra_a=facts.extra_a,
