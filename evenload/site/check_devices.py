@@ -22,7 +22,7 @@ from evenload.site.drivers import (
 )
 from evenload.site.findings import Report
 from evenload.site.scalars import plain_number
-from evenload.site.schema import Meter, Plug, Site
+from evenload.site.schema import Device, Meter, Site
 
 SLOWEST_GRID_PERIOD_S = 20.0
 """Above it a grid meter must be declared slow: its failsafe comes later (faults.md section 2)."""
@@ -115,6 +115,8 @@ def meter_fields(site: Site, report: Report) -> None:
             _grid_fields(place, fields, site, report)
         elif meter.role == "battery":
             _battery_fields(name, fields, meter, report)
+        elif meter.role == "temperature" and fields is not None and "temperature_c" not in _given(fields):
+            report.fault(place, "the temperature is not asked for", "add temperature_c: where it stands")
 
 
 def _fields_of(meter: Meter) -> ValueFields | RegisterFields | EntityFields | None:
@@ -132,7 +134,7 @@ def topics(site: Site, report: Report) -> None:
         if isinstance(meter.options, MqttMeter):
             named[f"meters.{name}.topic"] = meter.options.topic
     for name, load in site.loads.items():
-        if isinstance(load, Plug) and isinstance(load.options, MqttPlug):
+        if isinstance(load, Device) and isinstance(load.options, MqttPlug):
             named[f"loads.{name}.command_topic"] = load.options.command_topic
             named[f"loads.{name}.state_topic"] = load.options.state_topic
     for path, topic in named.items():
@@ -196,7 +198,7 @@ def meter_periods(site: Site, report: Report) -> None:
 def mqtt_broker(site: Site, report: Report) -> None:
     """MQTT devices have a broker, and a broker has devices."""
     devices = {f"meters.{name}": meter.driver for name, meter in site.meters.items()}
-    devices |= {f"loads.{name}": load.driver or "" for name, load in site.loads.items() if isinstance(load, Plug)}
+    devices |= {f"loads.{name}": load.driver or "" for name, load in site.loads.items() if isinstance(load, Device)}
     devices = {path: driver for path, driver in devices.items() if driver in NEEDS_BROKER}
     if site.mqtt is None:
         for path, driver in devices.items():
@@ -211,7 +213,7 @@ def shared_relays(site: Site, report: Report) -> None:
     first: dict[tuple[str, ...], str] = {}
     relay: tuple[str, ...]
     for name, load in site.loads.items():
-        if not isinstance(load, Plug) or load.driver is None or load.options is None:
+        if not isinstance(load, Device) or load.driver is None or load.options is None:
             continue
         options = load.options
         if isinstance(options, MqttPlug):
@@ -245,7 +247,7 @@ def extras(site: Site, report: Report) -> None:
     used |= {
         f"loads.{name}.driver": load.driver
         for name, load in site.loads.items()
-        if isinstance(load, Plug) and load.driver
+        if isinstance(load, Device) and load.driver
     }
     missing_extras(used, EXTRAS, report)
 

@@ -12,7 +12,7 @@ from evenload.contracts.units import ceil_da
 from evenload.site.failsafe import Bound, bounds, dead_currents, is_stuck, largest_failsafes
 from evenload.site.findings import Report
 from evenload.site.scalars import plain_number
-from evenload.site.schema import Evse, Load, Plug, Site
+from evenload.site.schema import Device, Evse, Load, Plug, Site
 
 _TIMER_REMEDY = "use a plug with a timer of its own (driver shelly or tasmota)"
 _EXPIRY_REMEDY = "limit the station at its installation"
@@ -108,18 +108,28 @@ def _amps(current_da: int) -> str:
 
 
 def _why_stuck(load: Load) -> str:
-    if isinstance(load, Plug):
-        return "on is its failsafe" if load.failsafe_on else "a plug without a timer of its own may stay on"
+    if isinstance(load, Device):
+        return (
+            "on is its failsafe" if load.failsafe_level else f"a {_type(load)} without a timer of its own may stay on"
+        )
     return "a station without expiry may go on at its rating"
 
 
 def _stuck_path(name: str, load: Load) -> str:
-    if isinstance(load, Plug):
-        return f"loads.{name}.failsafe_on" if load.failsafe_on else f"loads.{name}.driver"
+    if isinstance(load, Device):
+        return f"loads.{name}.failsafe_on" if _fails_on(load) else f"loads.{name}.driver"
     return f"loads.{name}.station"
 
 
 def _stuck_remedy(load: Load) -> str:
-    if isinstance(load, Plug):
-        return "write failsafe_on: false" if load.failsafe_on else _TIMER_REMEDY
+    if isinstance(load, Device):
+        return "write failsafe_on: false" if _fails_on(load) else _TIMER_REMEDY
     return _EXPIRY_REMEDY
+
+
+def _fails_on(load: Device) -> bool:
+    return isinstance(load, Plug) and load.failsafe_on
+
+
+def _type(load: Device) -> str:
+    return str(load.__struct_config__.tag).replace("_", " ")

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
+from evenload.site.device_drivers import RelaysDevice
 from evenload.site.drivers import (
     HAS_TIMER,
     METER_DRIVERS,
@@ -16,7 +17,7 @@ from evenload.site.drivers import (
     ValueFields,
 )
 from evenload.site.leaves import bare
-from evenload.site.schema import Battery, Circuit, Evse, Grid, Inverter, Meter, Mqtt, Plug, Site, Station
+from evenload.site.schema import Battery, Circuit, Device, Evse, Grid, Inverter, Meter, Mqtt, Plug, Site, Station, Tank
 
 HEAD = """# The site file
 
@@ -71,6 +72,7 @@ SECTIONS: tuple[tuple[str, type], ...] = (
     ("`stations.ID.overrides`", StationOverrides),
     ("`loads.NAME` with `type: evse`", Evse),
     ("`loads.NAME` with `type: plug`", Plug),
+    ("`loads.NAME` with `type: tank`", Tank),
     ("`meters.NAME`", Meter),
 )
 
@@ -83,6 +85,7 @@ def site_reference() -> str:
     parts.append(section("`registers` of the meter driver `modbus`", RegisterFields))
     parts.append(section("`entities` of the meter driver `homeassistant`", EntityFields))
     parts += [section(f"Plug driver {names}", kind) for names, kind in _shared(PLUG_DRIVERS)]
+    parts.append(section("Tank driver `relays`", RelaysDevice))
     timers = " and ".join(f"`{name}`" for name in sorted(HAS_TIMER))
     parts.append(WORDS)
     parts.append(FAILSAFE.format(timers=timers))
@@ -105,7 +108,7 @@ def section(title: str, kind: type) -> str:
     if info.tag is not None:
         rows.insert(0, f"| `{info.tag_field}` | `{info.tag}` | required | what it is |")
     first = (kind.__doc__ or "").strip().partition("\n")[0]
-    note = " The keys of its driver stand beside these; they follow below." if kind in (Meter, Plug) else ""
+    note = " The keys of its driver stand beside these; they follow below." if issubclass(kind, Meter | Device) else ""
     table = ["| key | value | default | what |", "|---|---|---|---|", *rows]
     return f"## {title}\n\n{first}{note}\n\n" + "\n".join(table) + "\n"
 

@@ -22,6 +22,7 @@ from services.allocator.facts import Facts
 from services.allocator.frozen import Seen, doubted, is_frozen, repeated
 from services.allocator.limits import Surroundings, caps_for
 from services.allocator.memory import Command, LoadMemory, Memory
+from services.allocator.offers import with_offers
 from services.allocator.outside import outside_limits
 from services.allocator.plan import MA, Plan, PlannedLoad
 from services.allocator.raises import Rise, raises
@@ -53,6 +54,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
 def decide(plan: Plan, memory: Memory, facts: Facts, now_s: float, *, now: datetime) -> tuple[Memory, Outcome]:
     """Return the next memory and what to do; never changes its arguments. `now_s` is monotonic, `now` is UTC."""
+    plan = with_offers(plan, facts.loads)
     known = watched(plan, memory, facts, now_s)
     sides = read_sides(plan, facts, known, now_s)
     known = latched(plan, known, sides.soc_pct)

@@ -16,7 +16,7 @@ from evenload.contracts.phases import PHASES, Phase
 from evenload.contracts.records import Override
 from evenload.contracts.units import plug_da
 from evenload.site.failsafe import failsafe_currents
-from evenload.site.schema import Battery, Circuit, Evse, Inverter, Load, Plug, Site, phases_of
+from evenload.site.schema import Battery, Circuit, Device, Evse, Inverter, Load, Site, phases_of
 
 STEP_MA = 100
 MA = 1000
@@ -54,6 +54,8 @@ class PlannedLoad(Struct, frozen=True, kw_only=True):
     group: str = ""
     """Station that serves one of its outlets at a time; empty = none."""
     by_hand: bool = False
+    wish: str = ""
+    """Why it offers what it offers, in its own words; empty = it offers nothing of its own."""
 
 
 class Node(Struct, frozen=True, kw_only=True):
@@ -199,18 +201,18 @@ def _planned(name: str, site: Site, nodes: tuple[int, ...], failsafe_a: float) -
         priority=load.priority,
         min_ma=low_ma,
         max_ma=high_ma,
-        all_or_nothing=isinstance(load, Plug),
+        all_or_nothing=isinstance(load, Device) and load.all_or_nothing,
         mask=sum(BITS[phase] for phase in phases),
         phases=numbers,
         slots=tuple(node * 3 + phase for node in nodes for phase in numbers),
         nodes=nodes,
-        failsafe_ma=rating_ma if isinstance(load, Plug) and load.failsafe_on else _ma(failsafe_a),
+        failsafe_ma=_ma(failsafe_a),
         rating_ma=rating_ma,
         exact_ma=_exact_ma(load, site, len(phases)),
         grace_s=load.grace_s,
         pause_s=load.pause_s,
-        min_on_s=load.min_on_s if isinstance(load, Plug) else 0.0,
-        min_off_s=load.min_off_s if isinstance(load, Plug) else 0.0,
+        min_on_s=load.min_on_s if isinstance(load, Device) else 0.0,
+        min_off_s=load.min_off_s if isinstance(load, Device) else 0.0,
         cycles_per_h=load.cycles_per_h,
         group=_sequential(load, site),
     )
@@ -229,11 +231,11 @@ def _sequential(load: Load, site: Site) -> str:
 def _range_ma(load: Load, site: Site, lines: int) -> tuple[int, int, int]:
     """Return lowest and highest setpoint in whole steps, and the rating, in mA per line.
 
-    A vehicle's minimum is rounded up to a step and its maximum down; a plug's rated current is rounded up.
+    A vehicle's minimum is rounded up to a step and its maximum down; a device's currents are rounded up.
     """
-    if isinstance(load, Plug):
-        rated_ma = plug_da(load.power_w, site.voltage_v, lines) * STEP_MA
-        return rated_ma, rated_ma, rated_ma
+    if isinstance(load, Device):
+        rated_ma = plug_da(load.most_w, site.voltage_v, lines) * STEP_MA
+        return plug_da(load.least_w, site.voltage_v, lines) * STEP_MA, rated_ma, rated_ma
     low_ma = -(-_ma(load.min_a) // STEP_MA) * STEP_MA
     high_ma = _ma(load.max_a) // STEP_MA * STEP_MA
     return low_ma, max(high_ma, 0), _ma(load.max_a)
@@ -241,8 +243,8 @@ def _range_ma(load: Load, site: Site, lines: int) -> tuple[int, int, int]:
 
 def _exact_ma(load: Load, site: Site, lines: int) -> int:
     """Return what the load draws per line at its rating, to the mA, rounded up."""
-    if isinstance(load, Plug):
-        return math.ceil(load.power_w * MA / (site.voltage_v * lines) - 1e-6)
+    if isinstance(load, Device):
+        return math.ceil(load.most_w * MA / (site.voltage_v * lines) - 1e-6)
     return _ma(load.max_a)
 
 
@@ -260,7 +262,7 @@ def _with_overrides(site: Site, overrides: tuple[Override, ...]) -> Site:
 def _overridden(load: Load, item: Override) -> Load:
     changed = load
     if item.mode is not None:
-        changed = replace(changed, mode=item.mode)
+        changed = replace(changed, mode="standard" if item.mode == "boost" else item.mode)
     if item.priority is not None:
         changed = replace(changed, priority=item.priority)
     if item.max_a is not None and isinstance(changed, Evse):

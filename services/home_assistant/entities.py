@@ -9,12 +9,13 @@ from typing import Any, Literal, get_args
 
 from msgspec import Struct
 
-from evenload.contracts.events import Distribution, Mode
-from evenload.site.schema import Evse, Load, Site
+from evenload.contracts.events import AskedMode, Distribution, Mode
+from evenload.site.devices import aim_of
+from evenload.site.schema import Device, Evse, Load, Site
 
 PREFIX = "homeassistant"
 """Where Home Assistant listens for announcements, as it comes."""
-MODES, DISTRIBUTIONS = get_args(Mode), get_args(Distribution)
+MODES, ASKED_MODES, DISTRIBUTIONS = get_args(Mode), get_args(AskedMode), get_args(Distribution)
 MAX_PRIORITY = 1_000_000
 Kind = Literal["sensor", "binary_sensor", "select", "number"]
 
@@ -90,11 +91,19 @@ def _of_load(thing: Thing, load: Load) -> Iterator[Entity]:
     yield Entity(thing, "sensor", "measured_a", "Measured", _measured("A", "current"))
     yield Entity(thing, "sensor", "status", "Status")
     yield Entity(thing, "sensor", "reason", "Reason")
-    yield Entity(thing, "select", "mode", "Mode", {"options": list(MODES)})
+    modes = ASKED_MODES if isinstance(load, Device) and load.may_boost else MODES
+    yield Entity(thing, "select", "mode", "Mode", {"options": list(modes)})
     yield Entity(thing, "number", "priority", "Priority", {"min": 0, "max": MAX_PRIORITY, "step": 1, "mode": "box"})
     if isinstance(load, Evse):
         limit = {"min": 0, "max": load.max_a, "step": 0.1, "mode": "box", "unit_of_measurement": "A"}
         yield Entity(thing, "number", "max_a", "Limit", {**limit, "device_class": "current"})
+
+    if isinstance(load, Device) and load.sensor is not None:
+        yield Entity(thing, "sensor", "temperature_c", "Temperature", _measured("°C", "temperature"))
+    aim = aim_of(load)
+    if aim is not None:
+        bounds = {"min": aim.least_c, "max": aim.most_c, "step": 0.5, "unit_of_measurement": "°C"}
+        yield Entity(thing, "number", "target_c", "Target", {**bounds, "mode": "box", "device_class": "temperature"})
 
 
 def _of_circuit(thing: Thing) -> Iterator[Entity]:

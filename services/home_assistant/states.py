@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from evenload.contracts.events import Alert, Decision, LoadDecision
 from evenload.contracts.records import Override, OverrideRecord
@@ -11,6 +11,7 @@ from evenload.site.schema import Evse, Load, Site
 from services.home_assistant.entities import Thing
 
 MAX_ALERTS_TOLD = 20
+_BY_HAND = ("mode", "priority", "max_a", "target_c")
 
 
 class Facts(Struct, frozen=True, kw_only=True):
@@ -63,14 +64,26 @@ def _load_state(name: str, load: Load, facts: Facts, decided: LoadDecision | Non
         "measured_a": None,
         "status": decided.status if decided else None,
         "reason": decided.reason if decided else None,
-        "mode": decided.mode if decided else load.mode,
+        "mode": override.mode if override is not None and override.mode is not None else load.mode,
         "priority": priority,
     }
     if decided is not None and decided.measured_a is not None:
         state["measured_a"] = max((value for _, value in decided.measured_a.items()), default=None)
+    return state | _of_its_kind(load, override, decided)
+
+
+def _of_its_kind(load: Load, override: Override | None, decided: LoadDecision | None) -> dict[str, Any]:
+    """Return what chargers and devices with a temperature tell beside."""
     if isinstance(load, Evse):
-        state["max_a"] = override.max_a if override is not None and override.max_a is not None else load.max_a
-    return state
+        limited = override is not None and override.max_a is not None
+        return {"max_a": override.max_a if override is not None and limited else load.max_a}
+    found: dict[str, Any] = {}
+    if load.sensor is not None:
+        found["temperature_c"] = decided.temperature_c if decided is not None else None
+    if load.aim is not None:
+        by_hand_c = override.target_c if override is not None else None
+        found["target_c"] = load.aim.target_c if by_hand_c is None else by_hand_c
+    return found
 
 
 def _override(load: str, record: OverrideRecord | None) -> Override | None:
@@ -78,9 +91,8 @@ def _override(load: str, record: OverrideRecord | None) -> Override | None:
     found: Override | None = None
     for item in record.items if record else ():
         if item.load == load:
-            priority = item.priority if item.priority is not None else (found.priority if found else None)
-            max_a = item.max_a if item.max_a is not None else (found.max_a if found else None)
-            found = Override(load=load, priority=priority, max_a=max_a, at=item.at)
+            named = {key: value for key, value in structs.asdict(item).items() if key in _BY_HAND and value is not None}
+            found = structs.replace(found or Override(load=load, at=item.at), **named)
     return found
 
 

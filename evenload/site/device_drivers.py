@@ -1,0 +1,36 @@
+"""Which drivers each kind of device takes, and the keys of those that set more than on and off."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from evenload.site.devices import Device, Plug, Tank
+from evenload.site.drivers import METER_DRIVERS, PLUG_DRIVERS, Host, Options, Timeout
+from evenload.site.schema import Meter
+
+
+class RelaysDevice(Options, frozen=True, kw_only=True):
+    """Several relays of one device, one for each element of a tank."""
+
+    host: Host
+    relays: Annotated[Literal["shelly", "tasmota"], Meta(description="kind of the device with the relays")] = "shelly"
+    channels: Annotated[
+        tuple[Annotated[int, Meta(ge=0, le=8)], ...],
+        Meta(description="the relay of each element, in the order of elements_w"),
+    ] = (0, 1)
+    timeout_s: Timeout = 2.0
+
+
+RELAY_DRIVERS: Mapping[str, type[Options]] = {name: PLUG_DRIVERS[name] for name in PLUG_DRIVERS if name != "sg_ready"}
+"""Drivers of one relay."""
+DEVICE_DRIVERS: Mapping[type[Device], Mapping[str, type[Options]]] = {
+    Plug: PLUG_DRIVERS,
+    Tank: {**RELAY_DRIVERS, "relays": RelaysDevice},
+}
+"""Kind of device → its drivers."""
+
+
+def drivers_of(kind: type) -> Mapping[str, type[Options]]:
+    """Return the drivers of a meter or of a kind of device."""
+    return METER_DRIVERS if kind is Meter else DEVICE_DRIVERS[kind]
