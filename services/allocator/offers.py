@@ -39,5 +39,6 @@ def _offered(load: PlannedLoad, offer: Offer | None) -> PlannedLoad:
         all_or_nothing=load.all_or_nothing or offer.all_or_nothing,
         min_on_s=offer.min_on_s,
         min_off_s=offer.min_off_s,
+        step_ma=ceil_da(offer.step_a) * STEP_MA,
         wish=offer.reason,
     )

@@ -54,6 +54,8 @@ class PlannedLoad(Struct, frozen=True, kw_only=True):
     group: str = ""
     """Station that serves one of its outlets at a time; empty = none."""
     by_hand: bool = False
+    step_ma: int = 0
+    """The widest gap between the levels that it knows: what is given back leaves room for the next one."""
     wish: str = ""
     """Why it offers what it offers, in its own words; empty = it offers nothing of its own."""
 

@@ -1,5 +1,7 @@
 """From what a device asks for to the offer that is published. Pure."""
 
+from itertools import pairwise
+
 from evenload.contracts.events import Offer
 from services.plug_control.config import PlugPlan
 from services.plug_control.core import Ask
@@ -16,7 +18,7 @@ def offer_of(plan: PlugPlan, ask: Ask) -> Offer:
         mode=ask.mode,
         min_a=plan.current_a(device.least_w),
         max_a=plan.rated_a,
-        step_a=0.0,
+        step_a=_step_a(plan),
         all_or_nothing=device.all_or_nothing,
         min_on_s=device.min_on_s,
         min_off_s=device.min_off_s,
@@ -24,6 +26,12 @@ def offer_of(plan: PlugPlan, ask: Ask) -> Offer:
         until=ask.until,
         reason=ask.reason,
     )
+
+
+def _step_a(plan: PlugPlan) -> float:
+    """Return the widest gap between its levels, A per line."""
+    levels_a = sorted(plan.current_a(power_w) for power_w in plan.levels_w)
+    return round(max(above - below for below, above in pairwise(levels_a)), 1)
 
 
 def nothing(plan: PlugPlan, reason: str) -> Offer:

@@ -19,7 +19,8 @@ from services.plug_control.calendar import next_weekly
 from services.plug_control.config import PlugPlan
 from services.plug_control.core import Ask, Input, Now, Steer
 from services.plug_control.offering import nothing, offer_of
-from services.plug_control.sensor import IMPLAUSIBLE
+from services.plug_control.sensor import IMPLAUSIBLE, LOST
+from services.plug_control.thermostat import STUCK_MOVED_K, Heated, aim_c, blind, heated, still_below
 
 WH_PER_L_K = 1.163
 PLAUSIBLE_C = (-5.0, 110.0)
@@ -29,8 +30,8 @@ SLACK_RATIO, SLACK_S = 1.25, 900.0
 """The last start leaves this much room: losses, water drawn meanwhile, an element below its rating."""
 ABOVE_K = 1.0
 """Heated so far above the legionella temperature, that it holds it while the thermostat switches."""
-STUCK_AFTER_K, STUCK_MOVED_K = 8.0, 0.5
-"""A sensor that moved less than the second while heat for the first went in is stuck."""
+STUCK_AFTER_K = 8.0
+"""A sensor that did not move while heat for so many kelvin went in is stuck."""
 MISSED, TOO_HOT = "legionella_missed", "temperature_too_high"
 
 
@@ -51,11 +52,7 @@ class TankMemory(Struct, frozen=True, kw_only=True):
     missed: bool = False
     hot_s: float | None = None
     """Since when it has been at the legionella temperature."""
-    heat_s: float | None = None
-    """Since when it has been heated; None = it is not."""
-    heat_c: float = 0.0
-    """Its temperature then, or when it last moved."""
-    stuck: bool = False
+    heated: Heated = Heated()
 
 
 def step(plan: PlugPlan, memory: TankMemory | None, seen: Input, now: Now) -> tuple[TankMemory, Steer]:
@@ -66,12 +63,12 @@ def step(plan: PlugPlan, memory: TankMemory | None, seen: Input, now: Now) -> tu
     temperature_c, trouble = seen.temperature_c, seen.trouble
     if temperature_c is not None:
         memory = _watched(tank, memory, seen, now)
-        if memory.stuck:
+        if memory.heated.stuck:
             text = f"heated for {STUCK_AFTER_K:g} K, and it did not move by {STUCK_MOVED_K:g} K"
             temperature_c, trouble = None, (IMPLAUSIBLE, text)
     troubles = _troubles(tank, memory, trouble)
     if temperature_c is None:
-        return memory, structs.replace(_blind(plan, tank, seen), troubles=troubles)
+        return memory, structs.replace(blind(plan, tank, seen), troubles=troubles)
     memory = _latched(tank, memory, seen, temperature_c, now=now)
     ask = _ask(tank, memory, seen, temperature_c, now=now)
     if ask is None:
@@ -83,7 +80,7 @@ def step(plan: PlugPlan, memory: TankMemory | None, seen: Input, now: Now) -> tu
 
 
 def _troubles(tank: Tank, memory: TankMemory, trouble: tuple[str, str] | None) -> dict[str, str | None]:
-    found: dict[str, str | None] = dict.fromkeys(("temperature_lost", IMPLAUSIBLE, TOO_HOT, MISSED))
+    found: dict[str, str | None] = dict.fromkeys((LOST, IMPLAUSIBLE, TOO_HOT, MISSED))
     if trouble is not None:
         found[trouble[0]] = trouble[1]
     if memory.too_hot:
@@ -91,19 +88,6 @@ def _troubles(tank: Tank, memory: TankMemory, trouble: tuple[str, str] | None) -
     if memory.missed:
         found[MISSED] = f"it did not reach {tank.legionella_c:g} °C in time"
     return found
-
-
-def _blind(plan: PlugPlan, tank: Tank, seen: Input) -> Steer:
-    """Without a temperature: off, or left to its own thermostat under the mode that is set."""
-    mode = seen.wish.mode or tank.mode
-    if tank.without_sensor == "off" or mode == "off":
-        return Steer(offer=nothing(plan, "off" if mode == "off" else "no temperature"), level=0)
-    ask = Ask(mode="standard" if mode == "boost" else mode, reason="its own thermostat")
-    return Steer(offer=offer_of(plan, ask), may_idle=True)
-
-
-def _target_c(tank: Tank, seen: Input) -> float:
-    return tank.target_c if seen.wish.target_c is None else min(seen.wish.target_c, tank.max_c)
 
 
 def _mode(tank: Tank, memory: TankMemory, seen: Input) -> str:
@@ -132,15 +116,9 @@ def _watched(tank: Tank, memory: TankMemory, seen: Input, now: Now) -> TankMemor
         memory = structs.replace(memory, hot_s=now.at_s)
     if memory.hot_s is not None and now.at_s - memory.hot_s >= tank.legionella_hold_s:
         memory = structs.replace(memory, done=memory.deadline, missed=False)
-    heated_w = seen.power_w or 0.0
-    moved = abs(temperature_c - memory.heat_c) >= STUCK_MOVED_K
-    if memory.stuck and not moved:
-        return memory
-    if heated_w < 0.5 * tank.least_w or memory.heat_s is None or moved:
-        heat_s = now.at_s if heated_w >= 0.5 * tank.least_w else None
-        return structs.replace(memory, heat_s=heat_s, heat_c=temperature_c, stuck=False)
+    on = (seen.power_w or 0.0) >= 0.5 * tank.least_w
     due_s = _heating_s(tank, STUCK_AFTER_K)
-    return structs.replace(memory, stuck=now.at_s - memory.heat_s > due_s)
+    return structs.replace(memory, heated=heated(memory.heated, temperature_c, on, due_s, now_s=now.at_s))
 
 
 def _heating_s(tank: Tank, rise_k: float) -> float:
@@ -149,25 +127,20 @@ def _heating_s(tank: Tank, rise_k: float) -> float:
 
 
 def _latched(tank: Tank, memory: TankMemory, seen: Input, temperature_c: float, *, now: Now) -> TankMemory:
-    target_c, solar_c = _target_c(tank, seen), _solar_c(tank, memory, seen, now)
+    target_c, solar_c = aim_c(tank, seen), _solar_c(tank, memory, seen, now)
     boosted = seen.wish.at if seen.wish.mode == "boost" and temperature_c >= target_c else memory.boosted
     return structs.replace(
         memory,
-        heats=_below(memory.heats, temperature_c, target_c, tank.hysteresis_k),
-        stores=_below(memory.stores, temperature_c, solar_c, tank.hysteresis_k),
-        too_hot=not _below(not memory.too_hot, temperature_c, tank.max_c, tank.hysteresis_k),
+        heats=still_below(memory.heats, temperature_c, target_c, tank.hysteresis_k),
+        stores=still_below(memory.stores, temperature_c, solar_c, tank.hysteresis_k),
+        too_hot=not still_below(not memory.too_hot, temperature_c, tank.max_c, tank.hysteresis_k),
         boosted=boosted,
     )
 
 
-def _below(was: bool, value_c: float, goal_c: float, band_k: float) -> bool:
-    """Return whether it is still to be heated to `goal_c`: from `band_k` below on, until it is there."""
-    return value_c < goal_c if was else value_c < goal_c - band_k
-
-
 def _solar_c(tank: Tank, memory: TankMemory, seen: Input, now: Now) -> float:
     """Return what the sun may heat to, °C: higher on the day before the weekly run is due."""
-    solar_c = max(tank.solar_target_c, _target_c(tank, seen))
+    solar_c = max(tank.solar_target_c, aim_c(tank, seen))
     if memory.deadline is not None and memory.done != memory.deadline and now.utc >= memory.deadline - DUE_BEFORE:
         solar_c = max(solar_c, tank.legionella_c + ABOVE_K)
     return min(solar_c, tank.max_c)
@@ -184,7 +157,7 @@ def _ask(tank: Tank, memory: TankMemory, seen: Input, temperature_c: float, *, n
         at_goal = temperature_c >= goal_c
         run = Ask(mode="standard", reason="legionella run", need_wh=need_wh, until=memory.deadline)
         return None if at_goal else run
-    target_wh = _need_wh(tank, _target_c(tank, seen) - temperature_c)
+    target_wh = _need_wh(tank, aim_c(tank, seen) - temperature_c)
     if mode == "boost":
         return Ask(mode="standard", reason="boost", need_wh=target_wh)
     if memory.heats and mode == "standard":
