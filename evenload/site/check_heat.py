@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from evenload.site import scalars
 from evenload.site.device_drivers import RelaysDevice
-from evenload.site.devices import Sensed, Tank
+from evenload.site.devices import Climate, Sensed, Tank
 from evenload.site.findings import Report
 from evenload.site.scalars import plain_number
 from evenload.site.schema import Site
@@ -51,6 +51,16 @@ def tank_temperatures(site: Site, report: Report) -> None:
             what = f"{plain_number(tank.solar_target_c)} °C is below target_c {plain_number(tank.target_c)} °C"
             remedy = "it stores no sun; give more than target_c"
             report.warning(f"loads.{name}.solar_target_c", what, remedy, involves=(f"loads.{name}.target_c",))
+
+
+def rooms(site: Site, report: Report) -> None:
+    """A room's target lies within its bounds."""
+    for name, room in site.loads.items():
+        if isinstance(room, Climate) and not room.least_c <= room.target_c <= room.most_c:
+            bounds = f"{plain_number(room.least_c)} to {plain_number(room.most_c)} °C"
+            what = f"{plain_number(room.target_c)} °C is not within {bounds}"
+            involves = (f"loads.{name}.least_c", f"loads.{name}.most_c")
+            report.fault(f"loads.{name}.target_c", what, "correct the target, least_c or most_c", involves=involves)
 
 
 def elements(site: Site, report: Report) -> None:

@@ -182,6 +182,7 @@ CHECKS: tuple[Check, ...] = (
     check_devices.circuit_meters,
     check_heat.sensors,
     check_heat.tank_temperatures,
+    check_heat.rooms,
     check_heat.elements,
 )
 REAL_CHECKS: tuple[Check, ...] = (

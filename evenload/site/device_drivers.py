@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from evenload.site.devices import Device, Plug, Tank
+from evenload.site.devices import Climate, Device, Plug, Tank
 from evenload.site.drivers import METER_DRIVERS, PLUG_DRIVERS, Host, Options, Timeout
 from evenload.site.schema import Meter
 
@@ -27,6 +27,7 @@ RELAY_DRIVERS: Mapping[str, type[Options]] = {name: PLUG_DRIVERS[name] for name 
 DEVICE_DRIVERS: Mapping[type[Device], Mapping[str, type[Options]]] = {
     Plug: PLUG_DRIVERS,
     Tank: {**RELAY_DRIVERS, "relays": RelaysDevice},
+    Climate: RELAY_DRIVERS,
 }
 """Kind of device → its drivers."""
 

@@ -65,6 +65,16 @@ class Device(Section, frozen=True, kw_only=True):
         return 0
 
     @property
+    def dead_w(self) -> float:
+        """What it draws when nothing controls it, W over all lines."""
+        return self.levels_w[self.failsafe_level]
+
+    @property
+    def runs_by_itself(self) -> bool:
+        """Tell whether it may draw although it is told nothing, or off."""
+        return False
+
+    @property
     def may_boost(self) -> bool:
         """Tell whether the mode boost means something to it."""
         return False
@@ -169,3 +179,48 @@ class Tank(Sensed, frozen=True, kw_only=True, tag="tank", tag_field="type"):
     def may_boost(self) -> bool:
         """It can be heated to its target once."""
         return True
+
+
+class Climate(Sensed, frozen=True, kw_only=True, tag="climate", tag_field="type"):
+    """Room heating or cooling, by a switch or by a setpoint that is moved with the sun."""
+
+    power_w: RatedWatts
+    does: Annotated[Literal["heating", "cooling"], Meta(description="which way it moves the temperature")] = "heating"
+    by: Annotated[
+        Literal["switch", "setpoint"],
+        Meta(description="switch: on and off; setpoint: it keeps its own temperature, on moves that with the sun"),
+    ] = "switch"
+    target_c: Annotated[Temperature, Meta(description="kept from any source, °C")] = 21.0
+    band_k: Annotated[Span, Meta(description="comfort band: on again when so far from the target, K")] = 0.5
+    sun_shift_k: Annotated[
+        float, Meta(ge=0, le=20, description="with the sun heated so far above, cooled so far below the target, K")
+    ] = 1.5
+    least_c: Annotated[Temperature, Meta(description="never cooled below, nor set lower by hand, °C")] = 5.0
+    most_c: Annotated[Temperature, Meta(description="never heated above, nor set higher by hand, °C")] = 28.0
+    min_on_s: Annotated[Dwell, Meta(description="minimum on time, s")] = 300.0
+    min_off_s: Annotated[Dwell, Meta(description="minimum off time, s")] = 300.0
+
+    @property
+    def levels_w(self) -> tuple[float, ...]:
+        """Off and on, or not moved and moved."""
+        return (0.0, self.power_w)
+
+    @property
+    def dead_w(self) -> float:
+        """One that keeps its own temperature draws what it wants."""
+        return self.power_w if self.by == "setpoint" else 0.0
+
+    @property
+    def runs_by_itself(self) -> bool:
+        """One that keeps its own temperature does."""
+        return self.by == "setpoint"
+
+    @property
+    def aim(self) -> Aim | None:
+        """The target of a switched one; the other's is its own."""
+        return Aim(self.target_c, self.least_c, self.most_c)
+
+    @property
+    def may_boost(self) -> bool:
+        """It can be brought to its target once."""
+        return self.by == "switch"

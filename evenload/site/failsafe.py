@@ -143,8 +143,7 @@ def _rating_da(load: Load, site: Site) -> int:
 def _own_failsafe_da(load: Load, site: Site) -> int:
     """Return the failsafe that the file fixes, in 0.1 A; 0 for `auto`."""
     if isinstance(load, Device):
-        dead_w = load.levels_w[load.failsafe_level]
-        return plug_da(dead_w, site.voltage_v, max(1, len(phases_of(load, site))))
+        return plug_da(load.dead_w, site.voltage_v, max(1, len(phases_of(load, site))))
     return 0 if load.failsafe_a == "auto" else ceil_da(load.failsafe_a)
 
 

@@ -59,7 +59,7 @@ def _unprovable(site: Site, report: Report) -> None:
         elif isinstance(load, Plug) and load.failsafe_on:
             what = "a plug that is on as its failsafe cannot be proven to fit without grid.household_max_a"
             report.fault(f"loads.{name}.failsafe_on", what, f"{add}; or write false", involves=involves)
-        elif is_stuck(load, site):
+        elif is_stuck(load, site) or (isinstance(load, Device) and load.dead_w > 0):
             what = f"{_why_stuck(load)}; whether that fits cannot be proven without grid.household_max_a"
             report.warning(_stuck_path(name, load), what, f"{add}, or {_stuck_remedy(load)}", involves=involves)
 
@@ -109,9 +109,11 @@ def _amps(current_da: int) -> str:
 
 def _why_stuck(load: Load) -> str:
     if isinstance(load, Device):
-        return (
-            "on is its failsafe" if load.failsafe_level else f"a {_type(load)} without a timer of its own may stay on"
-        )
+        if _fails_on(load):
+            return "on is its failsafe"
+        if load.dead_w > 0:
+            return f"a {_type(load)} draws by itself when nothing controls it"
+        return f"a {_type(load)} without a timer of its own may stay on"
     return "a station without expiry may go on at its rating"
 
 
@@ -123,6 +125,8 @@ def _stuck_path(name: str, load: Load) -> str:
 
 def _stuck_remedy(load: Load) -> str:
     if isinstance(load, Device):
+        if load.dead_w > 0 and not _fails_on(load):
+            return "expect an overload when nothing controls it"
         return "write failsafe_on: false" if _fails_on(load) else _TIMER_REMEDY
     return _EXPIRY_REMEDY
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-from evenload.site.device_drivers import RelaysDevice
+from evenload.site.device_drivers import DEVICE_DRIVERS
 from evenload.site.drivers import (
     HAS_TIMER,
     METER_DRIVERS,
@@ -17,7 +17,7 @@ from evenload.site.drivers import (
     ValueFields,
 )
 from evenload.site.leaves import bare
-from evenload.site.schema import Battery, Circuit, Device, Evse, Grid, Inverter, Meter, Mqtt, Plug, Site, Station, Tank
+from evenload.site.schema import Battery, Circuit, Device, Evse, Grid, Inverter, Meter, Mqtt, Site, Station
 
 HEAD = """# The site file
 
@@ -71,25 +71,31 @@ SECTIONS: tuple[tuple[str, type], ...] = (
     ("`stations.ID`", Station),
     ("`stations.ID.overrides`", StationOverrides),
     ("`loads.NAME` with `type: evse`", Evse),
-    ("`loads.NAME` with `type: plug`", Plug),
-    ("`loads.NAME` with `type: tank`", Tank),
-    ("`meters.NAME`", Meter),
 )
 
 
 def site_reference() -> str:
     """Return the whole reference."""
     parts = [HEAD, *(section(title, kind) for title, kind in SECTIONS)]
+    parts += [section(f"`loads.NAME` with `type: {type_name(kind)}`", kind) for kind in DEVICE_DRIVERS]
+    parts.append(section("`meters.NAME`", Meter))
     parts += [section(f"Meter driver {names}", kind) for names, kind in _shared(METER_DRIVERS)]
     parts.append(section("`fields` of the meter drivers `mqtt` and `http_json`", ValueFields))
     parts.append(section("`registers` of the meter driver `modbus`", RegisterFields))
     parts.append(section("`entities` of the meter driver `homeassistant`", EntityFields))
     parts += [section(f"Plug driver {names}", kind) for names, kind in _shared(PLUG_DRIVERS)]
-    parts.append(section("Tank driver `relays`", RelaysDevice))
+    for device, drivers in DEVICE_DRIVERS.items():
+        own = {name: kind for name, kind in drivers.items() if PLUG_DRIVERS.get(name) is not kind}
+        parts += [section(f"Driver {names} of `type: {type_name(device)}`", kind) for names, kind in _shared(own)]
     timers = " and ".join(f"`{name}`" for name in sorted(HAS_TIMER))
     parts.append(WORDS)
     parts.append(FAILSAFE.format(timers=timers))
     return "\n".join(parts)
+
+
+def type_name(kind: type[Device]) -> str:
+    """Return what stands as `type` in the file."""
+    return str(kind.__struct_config__.tag)
 
 
 def _shared(drivers: Mapping[str, type]) -> list[tuple[str, type]]:

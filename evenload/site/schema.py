@@ -11,6 +11,7 @@ from msgspec import Meta, field
 from evenload.contracts.events import Distribution, MeterRole, Mode
 from evenload.contracts.phases import Phase
 from evenload.contracts.units import Name, StationId
+from evenload.site.devices import Climate as Climate
 from evenload.site.devices import Device as Device
 from evenload.site.devices import Plug as Plug
 from evenload.site.devices import Tank as Tank
@@ -151,7 +152,7 @@ class Evse(Section, frozen=True, kw_only=True, tag="evse", tag_field="type"):
     cycles_per_h: Annotated[int, Meta(ge=1, le=1000, description="budget of start/stop cycles per hour")] = 6
 
 
-Load = Evse | Plug | Tank
+Load = Evse | Plug | Tank | Climate
 """An EVSE, or a device that plug_control switches or sets: all but the EVSE are a `Device`."""
 
 

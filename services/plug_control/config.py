@@ -38,6 +38,10 @@ class PlugPlan(Struct, frozen=True, kw_only=True):
     """Site phase of each line."""
     voltage_v: float
     failsafe_level: int = 0
+    dead_w: float = 0.0
+    """What it draws when nobody controls it, W over all lines."""
+    runs_by_itself: bool = False
+    """It may draw whatever it is told, and is not at fault."""
     reverts: frozenset[bool] = frozenset()
     """Commanded states, True = any but off, that the device leaves by itself when it is told for how long."""
     mqtt: Mqtt | None = None
@@ -55,7 +59,7 @@ class PlugPlan(Struct, frozen=True, kw_only=True):
     @property
     def failsafe_a(self) -> float:
         """What it draws when nobody controls it, A per line."""
-        return self.level_a(self.failsafe_level)
+        return self.current_a(self.dead_w)
 
     def current_a(self, power_w: float) -> float:
         """Return the current per line that carries `power_w`, A, rounded up to 0.1 A."""
@@ -97,6 +101,8 @@ def _plan(site: Site, name: str, device: Device, driver: str) -> PlugPlan:
         lines=phases_of(device, site),
         voltage_v=site.voltage_v,
         failsafe_level=device.failsafe_level,
+        dead_w=device.dead_w,
+        runs_by_itself=device.runs_by_itself,
         reverts=REVERTS.get(driver, frozenset()),
         mqtt=site.mqtt if driver in NEEDS_BROKER else None,
     )

@@ -75,7 +75,7 @@ def _take(plan: PlugPlan, state: PlugState, fact: Fact, now: Now) -> PlugState:
             look = check(plan, raw)
             if look is None:
                 return _failed(state, "it does not say its relay's state", now)
-            return _looked(state, look, now)
+            return _looked(plan, state, look, now=now)
         case Felt(reading):
             return structs.replace(state, sensor=felt(state.sensor, reading, now.at_s))
         case Told(wish):
@@ -109,7 +109,7 @@ def _want(plan: PlugPlan, state: PlugState, now: Now) -> PlugState:
     wanted = _permitted(plan, state, now) if state.steer is None or state.steer.level is None else state.steer.level
     if wanted == state.wanted:
         return state
-    drawing = wanted == 0 and _draws(state.look)
+    drawing = wanted == 0 and not plan.runs_by_itself and _draws(state.look)
     return structs.replace(
         state,
         wanted=wanted,
@@ -132,10 +132,10 @@ def _permitted(plan: PlugPlan, state: PlugState, now: Now) -> int | None:
     return plan.failsafe_level
 
 
-def _looked(state: PlugState, look: Observation, now: Now) -> PlugState:
+def _looked(plan: PlugPlan, state: PlugState, look: Observation, *, now: Now) -> PlugState:
     back = state.failing_since_s is not None
     state = structs.replace(
-        _watch_draw(state, look, now),
+        _watch_draw(plan, state, look, now=now),
         look=look,
         look_s=now.at_s,
         looked_at=now.utc,
@@ -158,8 +158,9 @@ def _moved(state: PlugState, now: Now) -> PlugState:
     return structs.replace(state, agreed=False, reverts_at_s=None, by_hand=not ran_out, next_try_s=now.at_s)
 
 
-def _watch_draw(state: PlugState, look: Observation, now: Now) -> PlugState:
-    drawing_since_s = (state.drawing_since_s or now.at_s) if state.wanted == 0 and _draws(look) else None
+def _watch_draw(plan: PlugPlan, state: PlugState, look: Observation, *, now: Now) -> PlugState:
+    at_fault = state.wanted == 0 and not plan.runs_by_itself and _draws(look)
+    drawing_since_s = (state.drawing_since_s or now.at_s) if at_fault else None
     drew = look.power_w is not None and look.power_w >= IDLE_W
     unmeasured = look.power_w is None and look.level > 0
     idle_since_s = None if drew or unmeasured or not state.wanted else state.idle_since_s

@@ -131,7 +131,7 @@ def test_a_relay_that_is_as_wanted_already_is_not_touched() -> None:
 
 @pytest.mark.parametrize("failsafe_on", [False, True])
 def test_the_end_of_the_lease_is_the_failsafe(failsafe_on: bool) -> None:
-    bench = Bench(structs.replace(PLAIN, failsafe_level=int(failsafe_on)))
+    bench = Bench(structs.replace(PLAIN, failsafe_level=int(failsafe_on), dead_w=2000.0 * failsafe_on))
     bench.setpoint(0 if failsafe_on else 8.7)
     bench.run(14.8)
     assert bench.on is not failsafe_on
