@@ -19,7 +19,7 @@ def sensors(site: Site, report: Report) -> None:
     for name, device in _sensed(site):
         path = f"loads.{name}.temperature"
         if device.temperature is None:
-            if device.without_sensor == "off":
+            if device.without_sensor == "off" and device.aim is not None:
                 remedy = "name a meter of role temperature, or write without_sensor: thermostat"
                 report.fault(path, "temperature is missing: without one it stays off", remedy, involves=("meters",))
         elif device.temperature not in site.meters:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from evenload.site.devices import Climate, Device, Plug, Tank
+from evenload.site.devices import Climate, Device, HeatPump, Plug, Tank
 from evenload.site.drivers import METER_DRIVERS, PLUG_DRIVERS, Host, Options, Timeout
 from evenload.site.schema import Meter
 
@@ -22,12 +22,25 @@ class RelaysDevice(Options, frozen=True, kw_only=True):
     timeout_s: Timeout = 2.0
 
 
+class SgReadyDevice(Options, frozen=True, kw_only=True):
+    """A heat pump's two SG Ready contacts, by two relays of one device."""
+
+    host: Host
+    relays: Annotated[Literal["shelly", "tasmota"], Meta(description="kind of the device with the two relays")] = (
+        "shelly"
+    )
+    channel_1: Annotated[int, Meta(ge=0, le=8, description="relay on the first contact (block)")] = 0
+    channel_2: Annotated[int, Meta(ge=0, le=8, description="relay on the second contact (recommend)")] = 1
+    timeout_s: Timeout = 2.0
+
+
 RELAY_DRIVERS: Mapping[str, type[Options]] = {name: PLUG_DRIVERS[name] for name in PLUG_DRIVERS if name != "sg_ready"}
 """Drivers of one relay."""
 DEVICE_DRIVERS: Mapping[type[Device], Mapping[str, type[Options]]] = {
     Plug: PLUG_DRIVERS,
     Tank: {**RELAY_DRIVERS, "relays": RelaysDevice},
     Climate: RELAY_DRIVERS,
+    HeatPump: {"sg_ready": SgReadyDevice},
 }
 """Kind of device → its drivers."""
 

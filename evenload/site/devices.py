@@ -224,3 +224,41 @@ class Climate(Sensed, frozen=True, kw_only=True, tag="climate", tag_field="type"
     def may_boost(self) -> bool:
         """It can be brought to its target once."""
         return self.by == "switch"
+
+
+class HeatPump(Sensed, frozen=True, kw_only=True, tag="heat_pump", tag_field="type"):
+    """A heat pump with SG Ready contacts: blocked, normal, recommended, forced."""
+
+    power_w: Annotated[float, Meta(gt=0, le=100_000, description="the most it draws in normal operation, W")]
+    boost_w: Annotated[
+        float, Meta(gt=0, le=100_000, description="what it may draw more when forced, W; half of it recommends")
+    ] = 1000.0
+    mode: Annotated[
+        Mode, Meta(description="standard: normal only; solar_priority: more with the sun; solar_only: blocked without")
+    ] = "solar_priority"
+    without_sensor: Annotated[
+        Literal["off", "thermostat"], Meta(description="when its temperature is not known: off = normal only")
+    ] = "thermostat"
+    max_c: Annotated[Temperature, Meta(description="with a temperature: normal only at it and above, °C")] = 60.0
+    min_state_s: Annotated[
+        float, Meta(ge=60, le=7200, description="a state holds for so long before it asks for more, s")
+    ] = 600.0
+    max_block_s: Annotated[
+        float, Meta(ge=600, le=7200, description="never blocked for longer, s; then free for as long")
+    ] = 7200.0
+    grace_s: Annotated[Dwell, Meta(description="stays on when the surplus is gone, s")] = 600.0
+
+    @property
+    def levels_w(self) -> tuple[float, ...]:
+        """Blocked, normal, recommended, forced."""
+        return (0.0, self.power_w, self.power_w + self.boost_w / 2, self.power_w + self.boost_w)
+
+    @property
+    def failsafe_level(self) -> int:
+        """Normal: it heats the house as if nobody was there."""
+        return 1
+
+    @property
+    def runs_by_itself(self) -> bool:
+        """It draws what its own control wants; only the block stops it."""
+        return True

@@ -13,6 +13,7 @@ from evenload.contracts.phases import Phase
 from evenload.contracts.units import Name, StationId
 from evenload.site.devices import Climate as Climate
 from evenload.site.devices import Device as Device
+from evenload.site.devices import HeatPump as HeatPump
 from evenload.site.devices import Plug as Plug
 from evenload.site.devices import Tank as Tank
 from evenload.site.section import (
@@ -152,7 +153,7 @@ class Evse(Section, frozen=True, kw_only=True, tag="evse", tag_field="type"):
     cycles_per_h: Annotated[int, Meta(ge=1, le=1000, description="budget of start/stop cycles per hour")] = 6
 
 
-Load = Evse | Plug | Tank | Climate
+Load = Evse | Plug | Tank | Climate | HeatPump
 """An EVSE, or a device that plug_control switches or sets: all but the EVSE are a `Device`."""
 
 

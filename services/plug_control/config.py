@@ -13,13 +13,17 @@ from evenload.site.drivers import NEEDS_BROKER, names_file
 from evenload.site.schema import Device, Mqtt, Plug, Site, phases_of
 
 REVERTS: dict[str, frozenset[bool]] = {
+    "heat_pump sg_ready": frozenset({True, False}),
     "relays": frozenset({True}),
     "sg_ready": frozenset({True}),
     "shelly": frozenset({True, False}),
     "tasmota": frozenset({True}),
     "tasmota_mqtt": frozenset({True}),
 }
-"""Driver → commanded states that its device leaves by itself after a time given with the command; others never."""
+"""Driver, or type and driver → commanded states that its device leaves by itself after a time given with the command.
+
+Others never do.
+"""
 
 
 class PlugPlan(Struct, frozen=True, kw_only=True):
@@ -45,6 +49,11 @@ class PlugPlan(Struct, frozen=True, kw_only=True):
     reverts: frozenset[bool] = frozenset()
     """Commanded states, True = any but off, that the device leaves by itself when it is told for how long."""
     mqtt: Mqtt | None = None
+
+    @property
+    def kind(self) -> str:
+        """Its type in the site file."""
+        return "plug" if self.device is None else str(self.device.__struct_config__.tag)
 
     @property
     def power_w(self) -> float:
@@ -103,6 +112,6 @@ def _plan(site: Site, name: str, device: Device, driver: str) -> PlugPlan:
         failsafe_level=device.failsafe_level,
         dead_w=device.dead_w,
         runs_by_itself=device.runs_by_itself,
-        reverts=REVERTS.get(driver, frozenset()),
+        reverts=REVERTS.get(f"{device.__struct_config__.tag} {driver}", REVERTS.get(driver, frozenset())),
         mqtt=site.mqtt if driver in NEEDS_BROKER else None,
     )

@@ -5,8 +5,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from evenload.site.devices import Climate, Device, Tank
-from services.plug_control import climate, tank
+from evenload.site.devices import Climate, Device, HeatPump, Tank
+from services.plug_control import climate, heat_pump, tank
 from services.plug_control.config import PlugPlan
 from services.plug_control.core import Input, Now, Steer
 
@@ -22,5 +22,6 @@ class Kind(Struct, frozen=True):
 
 KINDS: Mapping[type[Device], Kind] = {
     Climate: Kind(climate.step, climate.PLAUSIBLE_C),
+    HeatPump: Kind(heat_pump.step, heat_pump.PLAUSIBLE_C),
     Tank: Kind(tank.step, tank.PLAUSIBLE_C),
 }

@@ -10,6 +10,7 @@ from services.plug_control.drivers import (
     homewizard,
     mqtt,
     relays,
+    sg_levels,
     sg_ready,
     shelly,
     tasmota,
@@ -31,16 +32,19 @@ DRIVERS: dict[str, OpenPlug] = {
     "tplink": tplink.open_plug,
     "tuya": tuya.open_plug,
 }
-LEVEL_DRIVERS: dict[str, OpenDevice] = {
-    "relays": relays.open_device,
+LEVEL_DRIVERS: dict[tuple[str, str], OpenDevice] = {
+    ("tank", "relays"): relays.open_device,
+    ("heat_pump", "sg_ready"): sg_levels.open_device,
 }
+"""(type of load, driver) → driver of a device with levels of its own."""
 
 
 @asynccontextmanager
 async def open_device(plan: PlugPlan, access: Access) -> AsyncIterator[LevelDriver]:
     """Yield the device of a plan; one relay has the levels 0 and 1."""
-    if plan.driver in LEVEL_DRIVERS:
-        async with LEVEL_DRIVERS[plan.driver](plan, access) as device:
+    own = (plan.kind, plan.driver)
+    if own in LEVEL_DRIVERS:
+        async with LEVEL_DRIVERS[own](plan, access) as device:
             yield device
         return
     async with DRIVERS[plan.driver](plan, access) as relay:
