@@ -48,6 +48,10 @@ class LoadFacts(Part, frozen=True, kw_only=True):
     lag_s: Annotated[float, Meta(ge=0, le=30, description="from offer to draw")] = 2.0
     offset_a: Annotated[float, Meta(ge=0, le=10, description="draws so much less than offered, A")] = 0.0
     own_max_a: Annotated[Current, Meta(description="the vehicle's own limit, A per line")] = 1_000.0
+    draws_w: Annotated[
+        Annotated[float, Meta(ge=0, le=100_000)] | None,
+        Meta(description="what a device draws when on; none = its rating"),
+    ] = None
     extra_a: Annotated[Current, Meta(description="draws so much more than offered, A")] = 0.0
     stuck_on: Annotated[bool, Meta(description="a relay that never opens")] = False
 

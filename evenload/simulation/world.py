@@ -222,7 +222,9 @@ class World:
 def _appetite(site: Site, load: Load, facts: LoadFacts, wants: bool) -> Appetite:
     lines = tuple(site.phases.index(phase) for phase in phases_of(load, site))
     follows = isinstance(load, Evse) or not load.all_or_nothing
-    rated_a = None if isinstance(load, Evse) or follows else load.most_w / site.voltage_v / len(lines)
+    rated_a = None
+    if isinstance(load, Device) and not follows:
+        rated_a = (load.most_w if facts.draws_w is None else facts.draws_w) / site.voltage_v / len(lines)
     return Appetite(
         lines=lines[: facts.lines],
         lag_s=facts.lag_s if isinstance(load, Evse) else min(facts.lag_s, 0.5),

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from evenload.site import scalars
 from evenload.site.device_drivers import RelaysDevice
-from evenload.site.devices import Climate, Sensed, Tank
+from evenload.site.devices import Sensed
 from evenload.site.findings import Report
+from evenload.site.heat import Climate, Tank
 from evenload.site.scalars import plain_number
 from evenload.site.schema import Site
 

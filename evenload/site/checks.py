@@ -7,7 +7,7 @@ silent when one of them is at fault already.
 from collections.abc import Callable
 from zoneinfo import ZoneInfo, available_timezones
 
-from evenload.site import check_devices, check_heat, check_loads, proof, scalars
+from evenload.site import check_devices, check_heat, check_loads, check_runs, proof, scalars
 from evenload.site.failsafe import circuits_above
 from evenload.site.findings import Report
 from evenload.site.scalars import plain_number
@@ -184,6 +184,8 @@ CHECKS: tuple[Check, ...] = (
     check_heat.tank_temperatures,
     check_heat.rooms,
     check_heat.elements,
+    check_runs.runs,
+    check_runs.machines,
 )
 REAL_CHECKS: tuple[Check, ...] = (
     check_loads.ratings,

@@ -5,8 +5,10 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from evenload.site.devices import Climate, Device, HeatPump, Plug, Tank
+from evenload.site.devices import Device, Plug
 from evenload.site.drivers import METER_DRIVERS, PLUG_DRIVERS, Host, Options, Timeout
+from evenload.site.heat import Climate, HeatPump, Tank
+from evenload.site.runs import Appliance, Pump
 from evenload.site.schema import Meter
 
 
@@ -41,6 +43,8 @@ DEVICE_DRIVERS: Mapping[type[Device], Mapping[str, type[Options]]] = {
     Tank: {**RELAY_DRIVERS, "relays": RelaysDevice},
     Climate: RELAY_DRIVERS,
     HeatPump: {"sg_ready": SgReadyDevice},
+    Pump: RELAY_DRIVERS,
+    Appliance: RELAY_DRIVERS,
 }
 """Kind of device → its drivers."""
 

@@ -11,11 +11,13 @@ from msgspec import Meta, field
 from evenload.contracts.events import Distribution, MeterRole, Mode
 from evenload.contracts.phases import Phase
 from evenload.contracts.units import Name, StationId
-from evenload.site.devices import Climate as Climate
 from evenload.site.devices import Device as Device
-from evenload.site.devices import HeatPump as HeatPump
 from evenload.site.devices import Plug as Plug
-from evenload.site.devices import Tank as Tank
+from evenload.site.heat import Climate as Climate
+from evenload.site.heat import HeatPump as HeatPump
+from evenload.site.heat import Tank as Tank
+from evenload.site.runs import Appliance as Appliance
+from evenload.site.runs import Pump as Pump
 from evenload.site.section import (
     NonNegativeAmps,
     NonNegativeWatts,
@@ -153,7 +155,7 @@ class Evse(Section, frozen=True, kw_only=True, tag="evse", tag_field="type"):
     cycles_per_h: Annotated[int, Meta(ge=1, le=1000, description="budget of start/stop cycles per hour")] = 6
 
 
-Load = Evse | Plug | Tank | Climate | HeatPump
+Load = Evse | Plug | Tank | Climate | HeatPump | Pump | Appliance
 """An EVSE, or a device that plug_control switches or sets: all but the EVSE are a `Device`."""
 
 

@@ -130,7 +130,7 @@ def _rule(said: Said, load: PlannedLoad, known: LoadMemory) -> tuple[str, Timer 
             words = "not connected" if index in scene.party.lost else "does not obey"
             return (f"{words}: counts as {counts_ma / MA:.1f} A" if counts_ma else words), None
     if load.index in scene.party.idle:
-        return ("off" if load.mode == "off" else load.wish or "no vehicle"), None
+        return load.wish or ("off" if load.mode == "off" else "no vehicle"), None
     if load.index in scene.party.paused:
         until_s = max(known.pause_until_s, known.since_s + load.min_off_s)
         return "paused", Timer(name="pause", in_s=round(max(0.0, until_s - now_s), 1))

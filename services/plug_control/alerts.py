@@ -8,6 +8,7 @@ RATING = "plug_rating"
 
 LOST, IMPLAUSIBLE, TOO_HOT = "temperature_lost", "temperature_implausible", "temperature_too_high"
 LEGIONELLA = "legionella_missed"
+SHORT, TOO_LONG = "run_too_short", "appliance_too_long"
 
 RULES: dict[str, AlertRule] = {
     UNREACHABLE: AlertRule("warning", "check its power, network and address; it counts as on until it answers"),
@@ -22,5 +23,7 @@ RULES: dict[str, AlertRule] = {
     LEGIONELLA: AlertRule(
         "warning", "it is made up for now; check its power, its mode and whether it was switched off"
     ),
+    SHORT: AlertRule("warning", "give it a longer window or a lower priority number; what else used the power?"),
+    TOO_LONG: AlertRule("info", "correct `done_w` or `longest_run_h` in the site file, or look at the machine"),
     BY_HAND: AlertRule("info", "set the load's mode (`evenload set LOAD mode …`) instead of its button"),
 }

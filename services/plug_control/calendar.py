@@ -6,7 +6,7 @@ A local time that a change of daylight saving time skips is taken an hour later,
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from evenload.site.devices import Weekday
+from evenload.site.section import Weekday
 
 DAYS: tuple[Weekday, ...] = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 

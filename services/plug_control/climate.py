@@ -10,7 +10,7 @@ from datetime import datetime
 from msgspec import Struct, structs
 
 from evenload.contracts.events import Mode
-from evenload.site.devices import Climate
+from evenload.site.heat import Climate
 from services.plug_control.config import PlugPlan
 from services.plug_control.core import Ask, Input, Now, Steer
 from services.plug_control.offering import nothing, offer_of

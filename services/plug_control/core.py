@@ -37,9 +37,9 @@ class Input(Struct, frozen=True, kw_only=True):
     trouble: tuple[str, str] | None = None
     """(kind of alert, text) of a sensor that is lost or implausible."""
     level: int = 0
-    """The level as last seen; 0 where it was never seen."""
+    """The level as last seen; 0 where it was never seen, or is out of contact."""
     power_w: float | None = None
-    """Measured; None = not measured."""
+    """Measured, or what its level draws; None = it was never seen, or is out of contact."""
     permitted_a: float | None = None
     """The live setpoint, A per line; None = nobody controls it."""
 

@@ -12,7 +12,7 @@ is not switched every minute.
 from msgspec import Struct, structs
 
 from evenload.contracts.events import Mode, Offer
-from evenload.site.devices import HeatPump
+from evenload.site.heat import HeatPump
 from services.plug_control.config import PlugPlan
 from services.plug_control.core import Ask, Input, Now, Steer
 from services.plug_control.offering import nothing, offer_of

@@ -5,8 +5,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from evenload.site.devices import Climate, Device, HeatPump, Tank
-from services.plug_control import climate, heat_pump, tank
+from evenload.site.devices import Device
+from evenload.site.heat import Climate, HeatPump, Tank
+from evenload.site.runs import Appliance, Pump
+from services.plug_control import appliance, climate, heat_pump, pump, tank
 from services.plug_control.config import PlugPlan
 from services.plug_control.core import Input, Now, Steer
 
@@ -23,5 +25,7 @@ class Kind(Struct, frozen=True):
 KINDS: Mapping[type[Device], Kind] = {
     Climate: Kind(climate.step, climate.PLAUSIBLE_C),
     HeatPump: Kind(heat_pump.step, heat_pump.PLAUSIBLE_C),
+    Pump: Kind(pump.step),
+    Appliance: Kind(appliance.step),
     Tank: Kind(tank.step, tank.PLAUSIBLE_C),
 }

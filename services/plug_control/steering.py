@@ -6,6 +6,7 @@ from evenload.site.devices import Sensed
 from services.plug_control.config import PlugPlan
 from services.plug_control.core import Input
 from services.plug_control.kinds import KINDS, Kind
+from services.plug_control.reporting import is_lost
 from services.plug_control.sensor import Belief, Rules, believed
 from services.plug_control.state import Now, PlugState
 
@@ -16,7 +17,7 @@ def steered(plan: PlugPlan, state: PlugState, now: Now) -> PlugState:
         return state
     kind = KINDS[type(plan.device)]
     belief = _belief(plan, kind, state, now)
-    look = state.look
+    look = None if is_lost(state, now) else state.look  # out of contact nothing is known of it
     leased = state.lease is not None and now.at_s < state.lease_until_s
     seen = Input(
         wish=state.wish,

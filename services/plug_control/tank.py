@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct, structs
 
-from evenload.site.devices import Tank
+from evenload.site.heat import Tank
 from services.plug_control.calendar import next_weekly
 from services.plug_control.config import PlugPlan
 from services.plug_control.core import Ask, Input, Now, Steer
