@@ -66,7 +66,8 @@ class Offer(Struct, frozen=True, kw_only=True):
     min_a: Annotated[Amps, Meta(description="the least that it takes, A per line")]
     max_a: Annotated[Amps, Meta(description="the most that it takes, A per line; 0 = nothing now")]
     step_a: Annotated[
-        Amps, Meta(description="the widest gap between the levels that it knows, A per line; it takes the level below")
+        Amps,
+        Meta(description="the widest gap between the levels at which it is on, A per line; it takes the one below"),
     ] = 0.1
     all_or_nothing: Annotated[bool, Meta(description="it knows nothing between 0 and max_a")] = False
     min_on_s: Annotated[Seconds, Meta(description="once on it stays on for so long, s; limits always override")] = 0.0

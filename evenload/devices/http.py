@@ -41,7 +41,14 @@ class HttpDevice:
         """Return the decoded JSON answer of a PUT; raise `DeviceError`."""
         return await self._call("PUT", path, data=msgspec.json.encode(body))
 
+    async def send(self, method: str, path: str, body: str | None, headers: Mapping[str, str] | None = None) -> None:
+        """Send a request whose answer says nothing; raise `DeviceError` when it is refused or does not come."""
+        await self._request(method, path, data=body, headers=headers)
+
     async def _call(self, method: str, path: str, **rest: Any) -> Any:
+        return decode(await self._request(method, path, **rest), self.base_url + path)
+
+    async def _request(self, method: str, path: str, **rest: Any) -> bytes:
         url = self.base_url + path
         limit = aiohttp.ClientTimeout(total=self._timeout_s)
         try:
@@ -56,7 +63,7 @@ class HttpDevice:
             raise DeviceError("silent", url, f"{type(fault).__name__}: {fault}", _LOOK) from fault
         if status >= 300:
             raise DeviceError("refused", url, f"HTTP status {status}", _REMEDIES.get(status, "restart the device"))
-        return decode(body, url)
+        return body
 
 
 _LOOK = "check its power, network and address"

@@ -1,5 +1,6 @@
 """Cross-checks of devices that go by a temperature: their sensor, the order of their temperatures, their elements."""
 
+import re
 from collections.abc import Iterator
 
 from evenload.site import scalars
@@ -7,9 +8,13 @@ from evenload.site.device_drivers import RelaysDevice
 from evenload.site.devices import Sensed
 from evenload.site.findings import Report
 from evenload.site.heat import Climate, Tank
+from evenload.site.modulating import Modulating
+from evenload.site.power_drivers import ModbusPower
 from evenload.site.scalars import plain_number
 from evenload.site.schema import Site
 
+MOST_STEPS = 200
+_WRITABLE = r"holding [0-9]{1,5} (?:u?int(?:16|32)|float32)(?: swapped)?(?: x[0-9]+(?:\.[0-9]+)?)?"
 ABOVE_LEGIONELLA_K = 2.0
 """The weekly run ends a little above its temperature; the safety maximum must not end it before."""
 
@@ -62,6 +67,23 @@ def rooms(site: Site, report: Report) -> None:
             what = f"{plain_number(room.target_c)} °C is not within {bounds}"
             involves = (f"loads.{name}.least_c", f"loads.{name}.most_c")
             report.fault(f"loads.{name}.target_c", what, "correct the target, least_c or most_c", involves=involves)
+
+
+def powers(site: Site, report: Report) -> None:
+    """A power that is set has a range in few enough steps, and a register that can be written."""
+    for name, load in site.loads.items():
+        if not isinstance(load, Modulating):
+            continue
+        path = f"loads.{name}"
+        if load.min_w > load.power_w:
+            what = f"the least {plain_number(load.min_w)} W is above power_w {plain_number(load.power_w)} W"
+            report.fault(f"{path}.min_w", what, "give less", involves=(f"{path}.power_w",))
+        elif (load.power_w - load.min_w) / load.step_w > MOST_STEPS:
+            what = f"more than {MOST_STEPS} steps of {plain_number(load.step_w)} W"
+            report.fault(f"{path}.step_w", what, "give a larger step", involves=(f"{path}.power_w", f"{path}.min_w"))
+        if isinstance(load.options, ModbusPower) and not re.fullmatch(_WRITABLE, load.options.register):
+            remedy = "name one holding register, as holding 1000 uint16"
+            report.fault(f"{path}.register", "it cannot be written", remedy)
 
 
 def elements(site: Site, report: Report) -> None:

@@ -184,6 +184,7 @@ CHECKS: tuple[Check, ...] = (
     check_heat.tank_temperatures,
     check_heat.rooms,
     check_heat.elements,
+    check_heat.powers,
     check_runs.runs,
     check_runs.machines,
 )
@@ -200,6 +201,7 @@ REAL_CHECKS: tuple[Check, ...] = (
     check_devices.scales,
     check_devices.mqtt_broker,
     check_devices.shared_relays,
+    check_devices.tasmota_channels,
     check_devices.secrets,
 )
 """Checks of what a simulation provides by itself, or can do without harm."""

@@ -8,6 +8,8 @@ from msgspec import Meta
 from evenload.site.devices import Device, Plug
 from evenload.site.drivers import METER_DRIVERS, PLUG_DRIVERS, Host, Options, Timeout
 from evenload.site.heat import Climate, HeatPump, Tank
+from evenload.site.modulating import Modulating
+from evenload.site.power_drivers import POWER_DRIVERS
 from evenload.site.runs import Appliance, Pump
 from evenload.site.schema import Meter
 
@@ -45,6 +47,7 @@ DEVICE_DRIVERS: Mapping[type[Device], Mapping[str, type[Options]]] = {
     HeatPump: {"sg_ready": SgReadyDevice},
     Pump: RELAY_DRIVERS,
     Appliance: RELAY_DRIVERS,
+    Modulating: POWER_DRIVERS,
 }
 """Kind of device → its drivers."""
 

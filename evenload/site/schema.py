@@ -16,6 +16,7 @@ from evenload.site.devices import Plug as Plug
 from evenload.site.heat import Climate as Climate
 from evenload.site.heat import HeatPump as HeatPump
 from evenload.site.heat import Tank as Tank
+from evenload.site.modulating import Modulating as Modulating
 from evenload.site.runs import Appliance as Appliance
 from evenload.site.runs import Pump as Pump
 from evenload.site.section import (
@@ -155,7 +156,7 @@ class Evse(Section, frozen=True, kw_only=True, tag="evse", tag_field="type"):
     cycles_per_h: Annotated[int, Meta(ge=1, le=1000, description="budget of start/stop cycles per hour")] = 6
 
 
-Load = Evse | Plug | Tank | Climate | HeatPump | Pump | Appliance
+Load = Evse | Plug | Tank | Climate | HeatPump | Pump | Appliance | Modulating
 """An EVSE, or a device that plug_control switches or sets: all but the EVSE are a `Device`."""
 
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 from evenload.contracts.phases import Phase
 from evenload.contracts.units import plug_da
 from evenload.site.drivers import NEEDS_BROKER, names_file
+from evenload.site.power_drivers import PowerOptions
 from evenload.site.schema import Device, Mqtt, Plug, Site, phases_of
 
 REVERTS: dict[str, frozenset[bool]] = {
@@ -112,6 +113,13 @@ def _plan(site: Site, name: str, device: Device, driver: str) -> PlugPlan:
         failsafe_level=device.failsafe_level,
         dead_w=device.dead_w,
         runs_by_itself=device.runs_by_itself,
-        reverts=REVERTS.get(f"{device.__struct_config__.tag} {driver}", REVERTS.get(driver, frozenset())),
+        reverts=_reverts(device, driver),
         mqtt=site.mqtt if driver in NEEDS_BROKER else None,
     )
+
+
+def _reverts(device: Device, driver: str) -> frozenset[bool]:
+    """Return what the device leaves by itself; one whose power is set does when the file says after how long."""
+    if isinstance(device.options, PowerOptions):
+        return frozenset({True}) if device.options.expiry_s is not None else frozenset()
+    return REVERTS.get(f"{device.__struct_config__.tag} {driver}", REVERTS.get(driver, frozenset()))

@@ -7,8 +7,9 @@ from msgspec import Struct
 
 from evenload.site.devices import Device
 from evenload.site.heat import Climate, HeatPump, Tank
+from evenload.site.modulating import Modulating
 from evenload.site.runs import Appliance, Pump
-from services.plug_control import appliance, climate, heat_pump, pump, tank
+from services.plug_control import appliance, climate, heat_pump, modulating, pump, tank
 from services.plug_control.config import PlugPlan
 from services.plug_control.core import Input, Now, Steer
 
@@ -26,6 +27,7 @@ KINDS: Mapping[type[Device], Kind] = {
     Climate: Kind(climate.step, climate.PLAUSIBLE_C),
     HeatPump: Kind(heat_pump.step, heat_pump.PLAUSIBLE_C),
     Pump: Kind(pump.step),
+    Modulating: Kind(modulating.step, modulating.PLAUSIBLE_C),
     Appliance: Kind(appliance.step),
     Tank: Kind(tank.step, tank.PLAUSIBLE_C),
 }

@@ -29,9 +29,9 @@ def offer_of(plan: PlugPlan, ask: Ask) -> Offer:
 
 
 def _step_a(plan: PlugPlan) -> float:
-    """Return the widest gap between its levels, A per line."""
-    levels_a = sorted(plan.current_a(power_w) for power_w in plan.levels_w)
-    return round(max(above - below for below, above in pairwise(levels_a)), 1)
+    """Return the widest gap between the levels at which it is on, A per line."""
+    levels_a = sorted(plan.current_a(power_w) for power_w in plan.levels_w if power_w > 0)
+    return round(max((above - below for below, above in pairwise(levels_a)), default=0.0), 1)
 
 
 def nothing(plan: PlugPlan, reason: str) -> Offer:

@@ -9,6 +9,9 @@ from services.plug_control.drivers import (
     homeassistant,
     homewizard,
     mqtt,
+    power_http,
+    power_modbus,
+    power_mqtt,
     relays,
     sg_levels,
     sg_ready,
@@ -34,6 +37,9 @@ DRIVERS: dict[str, OpenPlug] = {
 }
 LEVEL_DRIVERS: dict[tuple[str, str], OpenDevice] = {
     ("tank", "relays"): relays.open_device,
+    ("modulating", "http_json"): power_http.open_device,
+    ("modulating", "modbus"): power_modbus.open_device,
+    ("modulating", "mqtt"): power_mqtt.open_device,
     ("heat_pump", "sg_ready"): sg_levels.open_device,
 }
 """(type of load, driver) → driver of a device with levels of its own."""
