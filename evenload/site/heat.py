@@ -32,7 +32,9 @@ class Tank(Sensed, frozen=True, kw_only=True, tag="tank", tag_field="type"):
     ] = "weekly"
     legionella_c: Annotated[Temperature, Meta(description="temperature of the weekly run, °C")] = 60.0
     legionella_hold_s: Annotated[Dwell, Meta(description="held for so long, s")] = 600.0
-    legionella_day: Annotated[Weekday, Meta(description="day by which the weekly run is done")] = "sunday"
+    legionella_day: Annotated[
+        Weekday, Meta(description="day by which it is done when nothing is known of the last one")
+    ] = "sunday"
     legionella_by: Annotated[TimeOfDay, Meta(description="time of that day, as 18:00, in the site's time zone")] = (
         "18:00"
     )

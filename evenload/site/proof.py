@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from evenload.contracts.units import ceil_da
 from evenload.site.failsafe import Bound, bounds, dead_currents, is_stuck, largest_failsafes
 from evenload.site.findings import Report
+from evenload.site.power_drivers import PowerOptions
 from evenload.site.scalars import plain_number
 from evenload.site.schema import Device, Evse, Load, Plug, Site
 
 _TIMER_REMEDY = "use a plug with a timer of its own (driver shelly or tasmota)"
+_WORDS = {"climate": "room", "modulating": "modulating load"}
 _EXPIRY_REMEDY = "limit the station at its installation"
 
 
@@ -127,6 +129,8 @@ def _stuck_remedy(load: Load) -> str:
     if isinstance(load, Device):
         if load.dead_w > 0 and not _fails_on(load):
             return "expect an overload when nothing controls it"
+        if isinstance(load.options, PowerOptions):
+            return "give expiry_s where it falls back to 0 by itself"
         return "write failsafe_on: false" if _fails_on(load) else _TIMER_REMEDY
     return _EXPIRY_REMEDY
 
@@ -136,4 +140,4 @@ def _fails_on(load: Device) -> bool:
 
 
 def _type(load: Device) -> str:
-    return str(load.__struct_config__.tag).replace("_", " ")
+    return _WORDS.get(str(load.__struct_config__.tag), str(load.__struct_config__.tag).replace("_", " "))

@@ -2,9 +2,9 @@
 
 * From any source (its mode): below target − hysteresis, up to the target.
 * With the sun: between the target and the solar target, whatever its mode asks otherwise.
-* Once a week to the legionella temperature, held for a while. The sun may bring it there on any day of the week; when
-  it did not, it is heated from any source at the last moment that still meets the deadline. A run that was missed is
-  made up for at once.
+* Once a week to the legionella temperature, held for a while: by the day and time of the site file at first, by that
+  time of the day a week later each time that it was hot. The sun may bring it there on any day; when it did not, it is
+  heated from any source at the last moment that still meets the deadline. A run that was missed is made up for at once.
 * Never at its safety maximum or above, and not without a temperature that can be believed.
 
     time to heat = volume · 1.163 Wh/(l·K) · ΔT / power
@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct, structs
 
 from evenload.site.heat import Tank
-from services.plug_control.calendar import next_weekly
+from services.plug_control.calendar import first_at, next_weekly
 from services.plug_control.config import PlugPlan
 from services.plug_control.core import Ask, Input, Now, Steer
 from services.plug_control.offering import nothing, offer_of
@@ -26,6 +26,8 @@ WH_PER_L_K = 1.163
 PLAUSIBLE_C = (-5.0, 110.0)
 DUE_BEFORE = timedelta(hours=24)
 """For so long before its deadline the weekly run raises what the sun may heat to."""
+WEEK = timedelta(days=6, hours=12)
+"""From one run to the first that may be due: a run of the evening is due on the same evening a week later."""
 SLACK_RATIO, SLACK_S = 1.25, 900.0
 """The last start leaves this much room: losses, water drawn meanwhile, an element below its rating."""
 ABOVE_K = 1.0
@@ -46,10 +48,9 @@ class TankMemory(Struct, frozen=True, kw_only=True):
     boosted: datetime | None = None
     """The boost (when it was set, UTC) that reached its target."""
     deadline: datetime | None = None
-    """Of the weekly run, UTC."""
-    done: datetime | None = None
-    """The deadline whose run is done."""
+    """Of the next weekly run, UTC."""
     missed: bool = False
+    """It went by undone."""
     hot_s: float | None = None
     """Since when it has been at the legionella temperature."""
     heated: Heated = Heated()
@@ -62,7 +63,7 @@ def step(plan: PlugPlan, memory: TankMemory | None, seen: Input, now: Now) -> tu
     memory = _run_noted(plan, tank, memory or TankMemory(), now)
     temperature_c, trouble = seen.temperature_c, seen.trouble
     if temperature_c is not None:
-        memory = _watched(tank, memory, seen, now)
+        memory = _watched(plan, tank, memory, seen, now=now)
         if memory.heated.stuck:
             text = f"heated for {STUCK_AFTER_K:g} K, and it did not move by {STUCK_MOVED_K:g} K"
             temperature_c, trouble = None, (IMPLAUSIBLE, text)
@@ -99,14 +100,16 @@ def _mode(tank: Tank, memory: TankMemory, seen: Input) -> str:
 
 def _run_noted(plan: PlugPlan, tank: Tank, memory: TankMemory, now: Now) -> TankMemory:
     """Return the memory with the weekly run's deadline; one that went by undone is missed."""
-    if tank.legionella == "never" or (memory.deadline is not None and now.utc < memory.deadline):
+    if tank.legionella == "never":
         return memory
-    deadline = next_weekly(now.utc, tank.legionella_day, tank.legionella_by, plan.time_zone)
-    missed = memory.missed or (memory.deadline is not None and memory.done != memory.deadline)
-    return structs.replace(memory, deadline=deadline, missed=missed)
+    if memory.deadline is None:
+        first = next_weekly(now.utc, tank.legionella_day, tank.legionella_by, plan.time_zone)
+        return structs.replace(memory, deadline=first)
+    missed = now.utc >= memory.deadline
+    return memory if missed == memory.missed else structs.replace(memory, missed=missed)
 
 
-def _watched(tank: Tank, memory: TankMemory, seen: Input, now: Now) -> TankMemory:
+def _watched(plan: PlugPlan, tank: Tank, memory: TankMemory, seen: Input, *, now: Now) -> TankMemory:
     """Return the memory with the weekly run's success, and with what a heated tank's sensor does."""
     temperature_c = seen.temperature_c
     assert temperature_c is not None
@@ -115,7 +118,8 @@ def _watched(tank: Tank, memory: TankMemory, seen: Input, now: Now) -> TankMemor
     elif memory.hot_s is None:
         memory = structs.replace(memory, hot_s=now.at_s)
     if memory.hot_s is not None and now.at_s - memory.hot_s >= tank.legionella_hold_s:
-        memory = structs.replace(memory, done=memory.deadline, missed=False)
+        after = now.utc + WEEK
+        memory = structs.replace(memory, deadline=first_at(after, tank.legionella_by, plan.time_zone), missed=False)
     on = (seen.power_w or 0.0) >= 0.5 * tank.least_w
     due_s = _heating_s(tank, STUCK_AFTER_K)
     return structs.replace(memory, heated=heated(memory.heated, temperature_c, on, due_s, now_s=now.at_s))
@@ -141,7 +145,7 @@ def _latched(tank: Tank, memory: TankMemory, seen: Input, temperature_c: float, 
 def _solar_c(tank: Tank, memory: TankMemory, seen: Input, now: Now) -> float:
     """Return what the sun may heat to, °C: higher on the day before the weekly run is due."""
     solar_c = max(tank.solar_target_c, aim_c(tank, seen))
-    if memory.deadline is not None and memory.done != memory.deadline and now.utc >= memory.deadline - DUE_BEFORE:
+    if memory.deadline is not None and now.utc >= memory.deadline - DUE_BEFORE:
         solar_c = max(solar_c, tank.legionella_c + ABOVE_K)
     return min(solar_c, tank.max_c)
 
@@ -178,7 +182,7 @@ def _must_run(tank: Tank, memory: TankMemory, temperature_c: float, now: Now) ->
     """Tell whether the weekly run cannot wait for the sun any longer."""
     if memory.missed:
         return True
-    if tank.legionella == "never" or memory.deadline is None or memory.done == memory.deadline:
+    if tank.legionella == "never" or memory.deadline is None:
         return False
     heating_s = _heating_s(tank, tank.legionella_c + ABOVE_K - temperature_c)
     before = timedelta(seconds=heating_s * SLACK_RATIO + tank.legionella_hold_s + SLACK_S)

@@ -1,10 +1,10 @@
 """The windows of a day in which something may run, and how much of them is left until a deadline. Pure."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from msgspec import Struct
 
-from services.plug_control.calendar import at_local, zone
+from services.plug_control.calendar import at_local, local_day
 
 DAYS_IN_WEEK = 7
 
@@ -38,15 +38,14 @@ def windows_left(times: Times, now: datetime) -> tuple[Window, ...]:
     return (Window(max(found[0].begins, min(now, found[0].ends)), found[0].ends), *found[1:])
 
 
-def _days_left(times: Times, now: datetime) -> list[datetime]:
-    """Return a moment of each local day of the period from today on."""
-    if not times.weekly:
-        return [now]
-    today = now.astimezone(zone(times.time_zone)).weekday()
-    return [now + timedelta(days=day) for day in range(DAYS_IN_WEEK - today)]
+def _days_left(times: Times, now: datetime) -> list[date]:
+    """Return each local day of the period from today on."""
+    today = local_day(now, times.time_zone)
+    left = DAYS_IN_WEEK - today.weekday() if times.weekly else 1
+    return [today + timedelta(days=day) for day in range(left)]
 
 
-def _window(times: Times, day: datetime) -> Window:
+def _window(times: Times, day: date) -> Window:
     begins = at_local(day, times.begins, times.time_zone)
     return Window(begins, max(begins, at_local(day, times.ends, times.time_zone)))
 
