@@ -44,6 +44,7 @@ setup: $(VENV)/.dev  ## make .venv with all tools for development
 .PHONY: system
 system:
 	@.ci/need mosquitto mosquitto "the MQTT drivers are tested against a real broker"
+	@.ci/need promtool prometheus "rules and dashboards are tested with the real Prometheus"
 
 .PHONY: test
 test: setup system lint types  ## set up and run everything that CI runs
@@ -85,7 +86,7 @@ trace: setup  ## S=FILE: one line a step of a scenario
 
 .PHONY: golden
 golden: setup  ## accept changed golden files and generated papers; explain the difference in the commit
-	@EVENLOAD_ACCEPT=1 $(BIN)/python -m pytest tests/golden tests/unit/contracts
+	@EVENLOAD_ACCEPT=1 $(BIN)/python -m pytest tests/golden tests/unit/contracts tests/deploy/test_rules.py
 
 .PHONY: integration
 integration: setup system  ## tests with real servers and sockets
@@ -95,12 +96,50 @@ integration: setup system  ## tests with real servers and sockets
 bench: setup  ## measure decisions, reading-to-station latency, gateway calls; ratios count, absolute figures drift
 	@for bench in decision latency gateway; do $(BIN)/python -m bench.$$bench; echo; done
 
+.PHONY: tx-kill
+tx-kill: setup  ## N=200: kill -9 gateway and server amid transactions; none may be lost, doubled or clash
+	@$(BIN)/python -m tests.kill --rounds $(or $(N),200) --seed $(or $(SEED),1)
+
+.PHONY: fuzz
+fuzz: setup  ## N=1000000: hostile input to the gateway's cores, made from the OCPP schemas
+	@$(BIN)/python -m tests.fuzz process --number $(or $(N),1000000) --seed $(or $(SEED),1)
+
+.PHONY: fuzz-socket
+fuzz-socket: setup  ## N=100000: the same over sockets to a gateway process
+	@$(BIN)/python -m tests.fuzz socket --number $(or $(N),100000) --seed $(or $(SEED),1)
+
+.PHONY: intruders
+intruders: setup  ## N=10000: connects without the right password; none may get in or put a station out
+	@$(BIN)/python -m tests.fuzz intruders --number $(or $(N),10000) --seed $(or $(SEED),1)
+
 .PHONY: prove
 prove: setup  ## N=10000: random sites against an independent judge and an exact solver
 	@$(BIN)/python -m bench.prove --sites $(or $(N),1000) --seed $(or $(SEED),0)
+
+$(VENV)-deploy/.done: requirements-deploy.txt | $(VENV)/bin/python
+	@$(BIN)/python -m venv $(VENV)-deploy
+	@$(VENV)-deploy/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements-deploy.txt
+	@touch $@
+
+.PHONY: deploy
+deploy: setup system $(VENV)-deploy/.done  ## check compose, Kubernetes and Prometheus files with their real tools
+	@deploy/check.sh
+
+.PHONY: image
+image: setup  ## build the container image without an engine and start its services; BASE=… or a stand-in is made
+	@deploy/image.sh
+
+.PHONY: wiring
+wiring: setup  ## DAYS=100 HOMES=3: wrong wiring found, right wiring left alone, in simulated homes
+	@$(BIN)/python -m bench.wiring --days $(or $(DAYS),100) --homes $(or $(HOMES),3)
+
+.PHONY: takeover
+takeover: setup  ## N=20: allocators killed, paused, ended under load: takeover times, stale setpoints
+	@$(BIN)/python -m bench.takeover --rounds $(or $(N),20)
 
 .PHONY: lock
 lock: setup  ## pin the newest allowed versions in requirements*.txt
 	@$(PIP) install --quiet uv
 	@$(COMPILE) --upgrade pyproject.toml requirements-build.in -o requirements.txt >/dev/null
+	@$(COMPILE) --upgrade requirements-deploy.in -o requirements-deploy.txt >/dev/null
 	@$(COMPILE) --upgrade --extra dev -c requirements.txt pyproject.toml requirements-build.in -o requirements-dev.txt >/dev/null

@@ -1,42 +1,45 @@
-"""Calls a second on one core: our gateway beside a server as the `ocpp` package's README shows it.
+"""The gateway beside other OCPP servers, in one run: a message, calls a second, latency, connects, memory.
 
-200 stations, four MeterValues (10 samples) to one Heartbeat, over loopback. Both servers run in a process of their own
-on one core; the clients run in this one on another. CPU time of the server's process is what is compared, so that the
-figure does not depend on what else the machine does: calls per second of one core's CPU. Then 2,000 stations connect,
-boot, are set up and stay idle: CPU for each, and memory for each. Run: python -m bench.gateway [--stations 1000]
+Servers run in a process of their own on the second core, the stations in this one on the first. What is compared is the
+CPU time of the server's process, so that the figure does not depend on what else the machine does. The peers: a server
+as the `ocpp` package's README shows, the bare minimum (websockets, msgspec, uvloop), with --node npm's ocpp-rpc in
+strict mode, which is fetched into a temporary folder. Run: python -m bench.gateway [--stations 1000] [--node]
 """
 
 import argparse
 import asyncio
 import contextlib
-import gc
-import itertools
 import json
 import os
 import resource
+import shutil
 import socket
+import statistics
+import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import websockets
+from bench.light_station import LightStation
+from bench.ocpp_servers import NODE
 
-IDLE = 2_000
+IDLE = 10_000
 ROUNDS = 3
 AT_ONCE = 200
 SECONDS = 4.0
-
-
-def site_text(stations: int) -> str:
-    """Return a site with one load for each station."""
-    loads = "\n".join(f"  load{n}: {{type: evse, station: S{n}}}" for n in range(stations))
-    meters = "meters: {p1: {role: grid, driver: homewizard, host: 127.0.0.1}}"
-    return f"site: bench\ngrid: {{breaker_a: 100}}\n{meters}\nloads:\n{loads}\n"
+CALLS_HZ = 200
+LATENCY_S = 5.0
+SETTLED_S = 20.0
+TITLES = {
+    "readme": "ocpp package, as its README",
+    "bare": "bare websockets + msgspec",
+    "node": "ocpp-rpc of npm, strict",
+    "ours": "evenload gateway",
+}
 
 
 def meter_values(current_a: float) -> dict[str, Any]:
@@ -60,128 +63,116 @@ def meter_values(current_a: float) -> dict[str, Any]:
     return {"connectorId": 1, "transactionId": 7, "meterValue": [{"timestamp": stamp, "sampledValue": samples}]}
 
 
-async def run_ours(port: int, ready: Connection, stations: int) -> None:
-    """Serve with the gateway over a real NATS server; publishing is part of the work."""
-    import tempfile
-
-    from evenload.runtime.apply import apply_site
-    from evenload.runtime.clock import SystemClock
-    from evenload.runtime.declared import ensure
-    from evenload.runtime.nats_bus import connect_nats
-    from evenload.runtime.server import EmbeddedServer
-    from evenload.runtime.service import Context
-    from evenload.runtime.settings import Settings
-    from services.ocpp_gateway.pacing import Pace
-    from services.ocpp_gateway.service import start
-
-    server = EmbeddedServer(Path(tempfile.mkdtemp(prefix="bench-nats-")))
-    await server.start()
-    bus = await connect_nats(Settings(nats_url=server.url), "bench", "gateway", SystemClock(), wait_s=5)
-    await ensure(bus)
-    await apply_site(bus, site_text(stations), "bench.yaml", datetime.now(UTC))
-    ctx = Context("ocpp_gateway", bus, SystemClock(), Settings(ocpp_port=port, ocpp_open=True))
-    gateway, _ = await start(ctx, Pace(rate_hz=1e9, burst=1_000_000_000))
-    while len(gateway.sessions) < stations:  # noqa: ASYNC110  # the site is read within a few turns of the loop
-        await asyncio.sleep(0)
-    await _report(ready)
+# --- one message ---
 
 
-async def run_readme(port: int, ready: Connection, stations: int) -> None:
-    """Serve as the README of the `ocpp` package shows."""
-    del stations
+def message_us() -> dict[str, float]:
+    """Return µs for decoding, checking and answering one MeterValues: the package, our core, msgspec alone."""
+    frame = json.dumps([2, "19223201", "MeterValues", meter_values(10.0)]).encode()
+    return {"readme": _readme_us(frame), "ours": _ours_us(frame), "bare": _bare_us(frame)}
+
+
+def _each_us(number: int, began_s: float) -> float:
+    return (time.process_time() - began_s) / number * 1e6
+
+
+def _readme_us(frame: bytes) -> float:
     from ocpp.routing import on
     from ocpp.v16 import ChargePoint, call_result
-    from ocpp.v16.enums import Action, RegistrationStatus
+    from ocpp.v16.enums import Action
 
-    def now() -> str:
-        return datetime.now(UTC).isoformat()
+    class Sink:
+        async def send(self, message: str) -> None:
+            """Take an answer."""
 
     class Peer(ChargePoint):  # type: ignore[misc]  # the package has no types
-        @on(Action.boot_notification)
-        def on_boot(self, **_: Any) -> Any:
-            return call_result.BootNotification(current_time=now(), interval=60, status=RegistrationStatus.accepted)
-
-        @on(Action.heartbeat)
-        def on_heartbeat(self) -> Any:
-            return call_result.Heartbeat(current_time=now())
-
         @on(Action.meter_values)
         def on_meter_values(self, **_: Any) -> Any:
             return call_result.MeterValues()
 
-    async def on_connect(connection: Any) -> None:
-        peer = Peer(connection.request.path.strip("/"), connection)
-        with contextlib.suppress(websockets.ConnectionClosed):
-            await peer.start()
+    async def run(number: int) -> float:
+        peer = Peer("x", Sink())
+        await peer.route_message(frame.decode())
+        began_s = time.process_time()
+        for _ in range(number):
+            await peer.route_message(frame.decode())
+        return _each_us(number, began_s)
 
-    async with websockets.serve(on_connect, "127.0.0.1", port, subprotocols=["ocpp1.6"]):
-        await _report(ready)
-
-
-async def _report(ready: Connection) -> None:
-    """Say that we listen; then answer each question with CPU seconds and memory in KiB, until told to stop."""
-    loop = asyncio.get_running_loop()
-    ready.send("ready")
-    while await loop.run_in_executor(None, ready.recv) != "stop":
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        ready.send((used.ru_utime + used.ru_stime, resident_kib()))
+    return asyncio.run(run(300))
 
 
-def resident_kib() -> int:
-    """Return the memory of this process, KiB."""
-    gc.collect()
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize() // 1024
+def _ours_us(frame: bytes) -> float:
+    from services.ocpp_gateway.frames import Call, parse, write_result
+    from services.ocpp_gateway.messages16 import MeterValues, QuickMeterValues, Reader
+
+    reader, number = Reader(MeterValues, QuickMeterValues), 20_000
+    began_s = time.process_time()
+    for _ in range(number):
+        call = parse(frame)
+        assert isinstance(call, Call)
+        reader.read_quickly(call.payload)
+        write_result(call.message_id, {})
+    return _each_us(number, began_s)
 
 
-def serve(which: str, port: int, ready: Connection, stations: int) -> None:
-    """The server's process, on one core."""
-    _pin(1)
-    import uvloop
+def _bare_us(frame: bytes) -> float:
+    from bench.ocpp_servers import answer_bare
 
-    server = {"ours": run_ours, "readme": run_readme}[which]
-    loop_factory = uvloop.new_event_loop if which == "ours" else None
-    with asyncio.Runner(loop_factory=loop_factory) as runner:
-        runner.run(server(port, ready, stations))
-    os._exit(0)
+    number = 20_000
+    began_s = time.process_time()
+    for _ in range(number):
+        answer_bare(frame)
+    return _each_us(number, began_s)
 
 
-def _pin(core: int) -> None:
-    cores = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, {cores[core % len(cores)]})
+# --- a server's process ---
 
 
-class Go(NamedTuple):
-    """When calling may begin, and whom to tell that a station is ready for it."""
+class Server(NamedTuple):
+    """A running server."""
 
-    until_s: asyncio.Future[float]
-    connected: Callable[[], None]
+    pid: int
+    port: int
 
+    def cpu_s(self) -> float:
+        """Return the CPU time that its process has used, s."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-async def station(port: int, number: int, places: asyncio.Semaphore, go: Go) -> int:
-    """Connect, boot, be set up; after `go` call as fast as answers come. Return how many were answered."""
-    values = json.dumps(meter_values(10.0))
-    answered = 0
-    socket = await _idle(port, number, places)
-    go.connected()
-    until_s = await go.until_s
-    while time.monotonic() < until_s:
-        is_heartbeat = answered % 5 == 4
-        payload = "{}" if is_heartbeat else values
-        action = "Heartbeat" if is_heartbeat else "MeterValues"
-        await socket.send(f'[2,"{answered}","{action}",{payload}]')
-        answered += await _until_answered(socket)
-    await socket.close()
-    return answered
+    def resident_kib(self) -> int:
+        """Return its memory, KiB."""
+        pages = int(Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()[1])
+        return pages * resource.getpagesize() // 1024
 
 
-async def _until_answered(socket: Any) -> int:
-    """Answer what the gateway asks meanwhile; return 1 when a call of ours was answered."""
-    while True:
-        frame = await socket.recv()
-        if frame.startswith(("[3", "[4")):
-            return 1
-        await socket.send(f'[3,"{json.loads(frame)[1]}",{{"status":"Accepted"}}]')
+@contextlib.contextmanager
+def serving(which: str, stations: int, node_folder: str = "") -> Iterator[Server]:
+    """A server in a process of its own, ended when its standard input is closed."""
+    port = free_port()
+    command = [sys.executable, "-m", "bench.ocpp_servers", which, str(port), str(stations)]
+    if which == "node":
+        command = ["taskset", "-c", str(cores()[-1]), "node", "-e", NODE.format(port=port)]
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=node_folder or None, text=True, env=os.environ
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        assert process.stdout.readline().strip() == "ready"
+        yield Server(process.pid, port)
+    finally:
+        process.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(5)
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        process.stdout.close()
+
+
+def cores() -> list[int]:
+    """Return the cores that this process may use."""
+    return sorted(os.sched_getaffinity(0))
 
 
 def free_port() -> int:
@@ -191,109 +182,198 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+async def gathered(port: int, number: int, *, muted: bool = False) -> list[LightStation]:
+    """Return so many stations, connected and booted, a few hundred at a time; `muted` ones leave calls waiting."""
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def one(place: int) -> LightStation:
+        async with places:
+            station = await LightStation.connect(f"S{place}", port)
+            if muted:
+                station.mute()
+            await station.boot()
+            return station
+
+    return list(await asyncio.gather(*(one(place) for place in range(number))))
+
+
+async def settled(stations: list[LightStation]) -> None:
+    """Return when the server has stopped calling the stations: their setup is done."""
+    before, quiet_s, began_s = -1, 0.0, time.monotonic()
+    while quiet_s < 1.0 and time.monotonic() - began_s < SETTLED_S:
+        now = sum(station.calls for station in stations)
+        quiet_s = quiet_s + 0.25 if now == before else 0.0
+        before = now
+        await asyncio.sleep(0.25)
+
+
+# --- what is measured ---
+
+
+class Figures(NamedTuple):
+    """Of one round with one server."""
+
+    calls_hz: float
+    calls_per_cpu_s: float
+    p99_ms: float
+    grown_pct: float
+
+
 async def _stay_awake() -> None:
     """Never let the clients' process sleep: waking it would be charged to the server that sends."""
     while True:  # noqa: ASYNC110  # spinning is what it is for
         await asyncio.sleep(0)
 
 
-async def _drive(port: int, stations: int, ours: Connection) -> tuple[int, float]:
-    """Return how many calls were answered, and the server's CPU seconds for them; connecting is not counted."""
+async def _call_on(station: LightStation, values: bytes, until_s: float) -> int:
+    """Call as fast as answers come, four MeterValues to one Heartbeat; return how many were answered."""
+    answered = 0
+    while time.monotonic() < until_s:
+        if answered % 5 == 4:
+            await station.ask("Heartbeat", b"{}")
+        else:
+            await station.ask("MeterValues", values)
+        answered += 1
+    return answered
+
+
+async def _slow_calls(stations: list[LightStation], values: bytes) -> list[float]:
+    """Return how long each of 200 calls a second took, s."""
+    took_s: list[float] = []
+    asking: set[asyncio.Task[None]] = set()
+
+    async def one(station: LightStation) -> None:
+        began_s = time.perf_counter()
+        await station.ask("MeterValues", values)
+        took_s.append(time.perf_counter() - began_s)
+
+    begin_s = time.perf_counter()
+    for place in range(int(CALLS_HZ * LATENCY_S)):
+        while time.perf_counter() < begin_s + place / CALLS_HZ:  # noqa: ASYNC110  # spinning keeps the pace exact
+            await asyncio.sleep(0)
+        task = asyncio.create_task(one(stations[place % len(stations)]))
+        asking.add(task)
+        task.add_done_callback(asking.discard)
+    await asyncio.gather(*asking)
+    return took_s
+
+
+async def _round(server: Server, number: int) -> Figures:
+    stations = await gathered(server.port, number)
+    await settled(stations)
+    values = json.dumps(meter_values(10.0)).encode()
+    took_s = await _slow_calls(stations, values)
     awake = asyncio.create_task(_stay_awake())
-    go: asyncio.Future[float] = asyncio.get_running_loop().create_future()
-    places, all_set = asyncio.Semaphore(AT_ONCE), asyncio.Event()
-    left = itertools.count(stations - 1, -1)
-
-    def connected() -> None:
-        if next(left) == 0:
-            all_set.set()
-
-    calling = [asyncio.create_task(station(port, number, places, Go(go, connected))) for number in range(stations)]
-    await all_set.wait()
-    before_s, _ = _ask(ours)
-    go.set_result(time.monotonic() + SECONDS)
-    answered = sum(await asyncio.gather(*calling))
-    used_s = _ask(ours)[0] - before_s
+    before_s, before_kib = server.cpu_s(), server.resident_kib()
+    until_s = time.monotonic() + SECONDS
+    answered = sum(await asyncio.gather(*(_call_on(station, values, until_s) for station in stations)))
+    used_s, grown_kib = server.cpu_s() - before_s, server.resident_kib() - before_kib
     awake.cancel()
-    return answered, used_s
+    for station in stations:
+        station.abort()
+    p99_ms = statistics.quantiles(took_s, n=100)[98] * 1000
+    return Figures(answered / SECONDS, answered / used_s, p99_ms, 100.0 * grown_kib / before_kib)
 
 
-async def _idle(port: int, number: int, places: asyncio.Semaphore) -> Any:
-    """Connect, boot, and answer the setup; return the socket that stays open."""
-    async with places:
-        socket = await websockets.connect(
-            f"ws://127.0.0.1:{port}/S{number}", subprotocols=["ocpp1.6"], compression=None, ping_interval=None
-        )
-        await socket.send('[2,"b","BootNotification",{"chargePointVendor":"V","chargePointModel":"M"}]')
-        with contextlib.suppress(TimeoutError):
-            while True:
-                frame = await asyncio.wait_for(socket.recv(), 1.0)
-                if frame.startswith("[2"):
-                    await socket.send(f'[3,"{json.loads(frame)[1]}",{{"status":"Accepted"}}]')
-    return socket
+async def _idle(server: Server, number: int, base_kib: int) -> tuple[float, float]:
+    """Return connects (handshake and boot) per CPU second, and KiB for each idle session, set up and with its state.
+
+    `base_kib` is the memory of a server that knows one station.
+    """
+    before_s, awake = server.cpu_s(), asyncio.create_task(_stay_awake())
+    stations = await gathered(server.port, number, muted=True)
+    connected_s = server.cpu_s() - before_s
+    awake.cancel()
+    for station in stations:
+        station.unmute()
+    await settled(stations)
+    kib = (server.resident_kib() - base_kib) / number
+    for station in stations:
+        station.abort()
+    return number / connected_s, kib
 
 
-def measure_idle(which: str) -> tuple[float, float]:
-    """Return connects per CPU second (handshake, boot and setup), and KiB for each idle session."""
-    with running(which, IDLE) as (port, ours):
-        before_s, before_kib = _ask(ours)
+def run(work: Any) -> Any:
+    """Run a coroutine of ours on uvloop."""
+    import uvloop
 
-        async def connect() -> tuple[float, int]:
-            places = asyncio.Semaphore(AT_ONCE)
-            sockets = await asyncio.gather(*(_idle(port, number, places) for number in range(IDLE)))
-            found = _ask(ours)
-            await asyncio.gather(*(socket.close() for socket in sockets))
-            return found
-
-        after_s, after_kib = asyncio.run(connect())
-        return IDLE / (after_s - before_s), (after_kib - before_kib) / IDLE
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)
 
 
-def _ask(ours: Connection) -> tuple[float, int]:
-    ours.send("cpu")
-    found: tuple[float, int] = ours.recv()
-    return found
+def middle(found: list[Figures]) -> Figures:
+    """Return the median of each figure."""
+    return Figures(*(statistics.median(column) for column in zip(*found, strict=True)))
 
 
-@contextlib.contextmanager
-def running(which: str, stations: int) -> Iterator[tuple[int, Connection]]:
-    """A server in a process of its own."""
-    ours, theirs = get_context("spawn").Pipe()
-    port = free_port()
-    process = get_context("spawn").Process(target=serve, args=(which, port, theirs, stations), daemon=True)
-    process.start()
-    assert ours.recv() == "ready"
-    yield port, ours
-    ours.send("stop")
-    process.join(5)
+def show_message(each_us: dict[str, float]) -> None:
+    """Print what one MeterValues costs."""
+    figures = ", ".join(f"{TITLES[name]} {value:.1f}" for name, value in each_us.items())
+    print(f"one MeterValues of 10 samples, decode + check + answer, µs: {figures}")
+    readme, bare = each_us["readme"] / each_us["ours"], each_us["ours"] / each_us["bare"]
+    print(f"  package / ours {readme:.0f} (aim 100), ours / bare {bare:.2f} (aim 2)")
 
 
-def measure(which: str, stations: int) -> tuple[float, float]:
-    """Return calls per second of wall time, and per second of the server's CPU."""
-    with running(which, stations) as (port, ours):
-        answered, used_s = asyncio.run(_drive(port, stations, ours))
-    return answered / SECONDS, answered / used_s
+def fetch_node(folder: str) -> bool:
+    """Return whether npm's ocpp-rpc could be put into `folder`."""
+    npm = shutil.which("npm")
+    if npm is None or shutil.which("node") is None:
+        return False
+    done = subprocess.run([npm, "install", "--silent", "--prefix", folder, "ocpp-rpc@2"], check=False)
+    return done.returncode == 0
 
 
 def main() -> int:
-    """Print the medians of the rounds, taken in turn, and their ratio."""
+    """Print each row of the gateway beside its peers."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--stations", type=int, default=200)
-    stations = parser.parse_args().stations
-    _pin(0)
-    found: dict[str, list[tuple[float, float]]] = {"readme": [], "ours": []}
-    for _ in range(ROUNDS):
-        for which, figures in found.items():
-            figures.append(measure(which, stations))
-    middle = {which: sorted(figures, key=lambda pair: pair[1])[ROUNDS // 2] for which, figures in found.items()}
-    titles = {"readme": "ocpp package, as its README", "ours": "evenload gateway"}
-    print(f"gateway, {stations} stations, 4 MeterValues : 1 Heartbeat, median of {ROUNDS}; idle: {IDLE} sessions")
-    print(f"{'server':28} {'calls/s':>8} {'calls/CPU s':>12} {'connects/CPU s':>15} {'KiB/session':>12}")
-    for which, title in titles.items():
-        connects, kib = measure_idle(which)
-        print(f"{title:28} {middle[which][0]:8.0f} {middle[which][1]:12.0f} {connects:15.0f} {kib:12.1f}")
-    print(f"ratio by CPU: {middle['ours'][1] / middle['readme'][1]:.1f}")
+    parser.add_argument("--stations", type=int, default=1_000)
+    parser.add_argument("--idle", type=int, default=IDLE)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--node", action="store_true")
+    wanted = parser.parse_args()
+    show_message(message_us())
+    with tempfile.TemporaryDirectory(prefix="bench-node-") as folder:
+        with_node = wanted.node and fetch_node(folder)
+        which = [name for name in TITLES if name != "node" or with_node]
+        found: dict[str, list[Figures]] = {name: [] for name in which}
+        for _ in range(wanted.rounds):
+            for name, figures in found.items():
+                with serving(name, wanted.stations, folder if name == "node" else "") as server:
+                    figures.append(run(_round(server, wanted.stations)))
+        idle = {}
+        for name in which:
+            with serving(name, 1, folder if name == "node" else "") as server:
+                base_kib = server.resident_kib()
+            with serving(name, wanted.idle, folder if name == "node" else "") as server:
+                idle[name] = run(_idle(server, wanted.idle, base_kib))
+    show({name: middle(figures) for name, figures in found.items()}, idle, wanted)
     return 0
+
+
+HEAD = ("server", "calls/s", "calls/CPU s", "p99 ms", "grows %", "connects/CPU s", "KiB/session")
+WIDTHS = (28, 8, 12, 7, 8, 15, 12)
+
+
+def show(found: dict[str, Figures], idle: dict[str, tuple[float, float]], wanted: argparse.Namespace) -> None:
+    """Print the table and the ratios that are aimed at."""
+    print(f"{wanted.stations} stations, 4 MeterValues : 1 Heartbeat, median of {wanted.rounds}")
+    print(f"{wanted.idle} idle sessions; p99 at {CALLS_HZ} calls/s")
+    _line(HEAD)
+    for name, each in found.items():
+        connects, kib = idle[name]
+        numbers = (f"{each.calls_hz:.0f}", f"{each.calls_per_cpu_s:.0f}", f"{each.p99_ms:.2f}", f"{each.grown_pct:.1f}")
+        _line((TITLES[name], *numbers, f"{connects:.0f}", f"{kib:.1f}"))
+    ours, bare = found["ours"], found["bare"]
+    print(f"calls by CPU: {ours.calls_per_cpu_s / found['readme'].calls_per_cpu_s:.1f} × the package (aim 12)")
+    if "node" in found:
+        print(f"calls by CPU: {ours.calls_per_cpu_s / found['node'].calls_per_cpu_s:.2f} × ocpp-rpc (aim 0.9)")
+    print(f"p99: {ours.p99_ms / bare.p99_ms:.1f} × bare (aim 2)")
+    print(f"connects by CPU: {idle['ours'][0] / idle['bare'][0]:.2f} × bare (aim 0.6); memory: aim 28 KiB")
+
+
+def _line(cells: tuple[str, ...]) -> None:
+    first, *rest = zip(cells, WIDTHS, strict=True)
+    print(f"{first[0]:{first[1]}}", *(f"{cell:>{width}}" for cell, width in rest))
 
 
 if __name__ == "__main__":

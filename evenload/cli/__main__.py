@@ -2,9 +2,12 @@
 
 import click
 
+from evenload.cli.backup import backup, restore
 from evenload.cli.check import check
 from evenload.cli.demo import demo
 from evenload.cli.detect import detect
+from evenload.cli.doctor import doctor
+from evenload.cli.nats import nats
 from evenload.cli.probe import probe
 from evenload.cli.run import run
 from evenload.cli.schema import schema
@@ -12,7 +15,10 @@ from evenload.cli.set_command import set_command
 from evenload.cli.simulate import simulate
 from evenload.cli.site import site
 from evenload.cli.station import station
+from evenload.cli.station_verbs import VERBS
 from evenload.cli.status import status
+from evenload.cli.tags import tag
+from evenload.cli.transactions import transactions
 from evenload.cli.up import up
 
 EPILOG = """\b
@@ -38,8 +44,29 @@ def main() -> None:
     """
 
 
-for command in (up, demo, check, site, simulate, status, set_command, run, schema, station, probe, detect):
+for command in (
+    up,
+    demo,
+    check,
+    site,
+    simulate,
+    status,
+    set_command,
+    run,
+    schema,
+    station,
+    transactions,
+    tag,
+    probe,
+    detect,
+    nats,
+    doctor,
+    backup,
+    restore,
+):
     main.add_command(command)
+for verb in VERBS:
+    station.add_command(verb)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+from difflib import get_close_matches
 from pathlib import Path
 
 import click
@@ -11,11 +12,13 @@ from evenload.cli.launch import SERVICES, Launch, keep_running, log_of
 from evenload.cli.ports import free_port
 from evenload.cli.running import default_data_dir
 from evenload.cli.supervisor import Child
+from evenload.simulation.station_faults import FAULTS
 
 EXAMPLES = """\b
 Examples:
   evenload demo                   until Ctrl-C
   evenload demo --seed 7          another day
+  evenload demo --fault zero_ends_session    a wallbox that behaves as some do; --faults lists them
   evenload status --watch         in a second terminal
   evenload set wallbox mode standard
 \b
@@ -27,15 +30,39 @@ plug answer on HTTP; everything else is what runs in production. Nothing is kept
 @click.command(epilog=EXAMPLES)
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Weather and habits.")
 @click.option("--speed", type=click.FloatRange(1, 600), default=60.0, show_default=True, help="Of sun and habits.")
-def demo(seed: int, speed: float) -> None:
+@click.option("--fault", metavar="NAME", help="The wallbox behaves as such stations in the field do.")
+@click.option("--faults", is_flag=True, help="List what --fault takes, and end.")
+def demo(seed: int, speed: float, fault: str | None, *, faults: bool) -> None:
     """Run a simulated home with sun, battery, two charging stations and a heater, and show it live."""
+    if faults:
+        click.echo("\n".join(f"{name:28} {_says(name)}" for name in sorted(FAULTS)))
+        return
+    if fault is not None and fault not in FAULTS:
+        close = get_close_matches(fault, sorted(FAULTS), n=1)
+        hint = f"did you mean {close[0]}?" if close else "evenload demo --faults lists them"
+        raise click.UsageError(f"--fault: no station behaves as {fault!r}; {hint}")
+    if fault is not None:
+        click.echo(f"The wallbox is an odd one, {fault}: {_says(fault)}")
     with tempfile.TemporaryDirectory(prefix="evenload-demo-", ignore_cleanup_errors=True) as folder:
-        asyncio.run(keep_running(_launch(Path(folder), seed, speed), Console()))
+        asyncio.run(keep_running(_launch(Path(folder), seed, speed, fault), Console()))
 
 
-def _launch(folder: Path, seed: int, speed: float) -> Launch:
+def _says(fault: str) -> str:
+    """Return what an odd station does."""
+    return (FAULTS[fault].__doc__ or "").splitlines()[0]
+
+
+def _launch(folder: Path, seed: int, speed: float, fault: str | None) -> Launch:
     site_file, ocpp_port = folder / "home.yaml", free_port()
-    arguments = ("--ocpp-url", f"ws://127.0.0.1:{ocpp_port}", "--seed", str(seed), "--speed", f"{speed:g}")
+    arguments: tuple[str, ...] = (
+        "--ocpp-url",
+        f"ws://127.0.0.1:{ocpp_port}",
+        "--seed",
+        str(seed),
+        "--speed",
+        f"{speed:g}",
+    )
+    arguments += ("--fault", fault) if fault else ()
     return Launch(
         kind="demo",
         data_dir=folder,

@@ -10,7 +10,6 @@ from urllib.parse import quote, urlsplit
 
 import click
 import msgspec
-import yaml
 from msgspec.structs import replace
 from rich.console import Console
 from rich.table import Table
@@ -19,6 +18,7 @@ from evenload.cli.connection import connected, system_options
 from evenload.cli.failures import Failure
 from evenload.cli.running import default_data_dir, find
 from evenload.cli.sites import site_records
+from evenload.cli.station_card import exported, pinned
 from evenload.contracts import subjects
 from evenload.contracts.commands import StationCall, StationCallReply
 from evenload.contracts.records import StationRecord
@@ -38,7 +38,7 @@ Examples:
 
 @click.group()
 def station() -> None:
-    """Charging stations: let one connect, list them, see what is known of one."""
+    """Charging stations: let one connect, see what is known of it, start, stop, restart it, ask it."""
 
 
 @station.command(epilog=ADD_EXAMPLES)
@@ -171,18 +171,32 @@ def list_stations(nats: str | None, data_dir: Path | None) -> None:
 @station.command(name="show")
 @click.argument("station_id", metavar="STATION")
 @click.option("--pin", is_flag=True, help="Print what was learned as an entry of a site file, to pin it there.")
+@click.option(
+    "--export", type=click.Path(path_type=Path, dir_okay=False), help="Write its capability card to this file (YAML)."
+)
 @system_options
-def show_station(*, station_id: str, pin: bool, nats: str | None, data_dir: Path | None) -> None:
+def show_station(*, station_id: str, pin: bool, export: Path | None, nats: str | None, data_dir: Path | None) -> None:
     """Show what is known of STATION and how it wants to be spoken to; never its password."""
     key = subjects.station_key(station_id)
     found = [record for record in asyncio.run(_records(nats, data_dir)) if subjects.station_key(record.station) == key]
     if not found:
         raise Failure(f"no station is named {station_id}", "evenload station list shows them")
+    if export is not None:
+        _write(export, exported(found[0]))
+        click.echo(f"{found[0].station}: its card is in {export}")
+        return
     if pin:
-        click.echo(yaml.safe_dump({"stations": {found[0].station: {"overrides": overrides_of(found[0])}}}), nl=False)
+        click.echo(pinned(found[0]), nl=False)
         return
     shown = replace(found[0], credential="set" if found[0].credential else "")
     click.echo(msgspec.json.format(msgspec.json.encode(shown), indent=2).decode())
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as fault:
+        raise Failure(f"{path}: {fault.strerror}", "name a file in a folder that may be written") from fault
 
 
 CALL_EXAMPLES = """\b
@@ -202,14 +216,30 @@ Examples:
 def call_station(
     *, station_id: str, action: str, payload: str, timeout_s: float, nats: str | None, data_dir: Path | None
 ) -> None:
-    """Send one OCPP call to STATION and print its answer; ACTION and PAYLOAD are those of its OCPP version."""
+    """Send one OCPP call to STATION and print its answer.
+
+    ACTION and PAYLOAD are those of its OCPP version, or of 1.6. What is needed often has a command of its own.
+    """
     try:
         told = msgspec.json.decode(payload, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError) as fault:
         raise click.UsageError(f"PAYLOAD is no JSON object: {fault}") from fault
     if not 0 < timeout_s <= 60:
         raise click.UsageError("--timeout: expected more than 0 and at most 60 s")
-    call = StationCall(action=action, payload=told, timeout_s=timeout_s)
+    print_answer(station_id, action, told, timeout_s=timeout_s, nats=nats, data_dir=data_dir)
+
+
+def print_answer(
+    station_id: str,
+    action: str,
+    payload: dict[str, Any],
+    *,
+    nats: str | None,
+    data_dir: Path | None,
+    timeout_s: float = 10.0,
+) -> None:
+    """Send one OCPP call to a station and print its answer; a refusal ends the command."""
+    call = StationCall(action=action, payload=payload, timeout_s=timeout_s)
     reply = asyncio.run(_call(station_id, call, nats=nats, data_dir=data_dir))
     if not reply.ok:
         raise Failure(f"{station_id}: {reply.error}", "evenload station show tells what is known of it")
@@ -224,19 +254,3 @@ async def _call(station_id: str, call: StationCall, *, nats: str | None, data_di
         except BusTimeout as fault:
             raise Failure(f"{station_id} is not connected to any gateway", "is it switched on and set up?") from fault
     return decode_as(StationCallReply, answer, subject)
-
-
-PURPOSES = {"tx": "TxProfile", "default": "TxDefaultProfile", "max": "ChargePointMaxProfile"}
-
-
-def overrides_of(record: StationRecord) -> dict[str, str | int]:
-    """Return what the gateway learned about a station as `overrides` of a site file."""
-    learned = record.learned
-    found: dict[str, str | int] = {}
-    purpose, _, rest = str(learned.get("running") or "").partition("/")
-    unit, _, level = rest.partition("/")
-    if purpose in PURPOSES and unit in ("A", "W") and level.isdigit():
-        found |= {"rate_unit": unit, "purpose": PURPOSES[purpose], "stack_level": int(level)}
-    if learned.get("kind") in ("absolute", "relative"):
-        found["kind"] = str(learned["kind"])
-    return found

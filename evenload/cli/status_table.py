@@ -193,15 +193,25 @@ def _below(above: Text, below: Text) -> Text:
 
 
 def _load_row(load: LoadDecision, state: LoadState | None, since_s: float) -> tuple[Text, ...]:
+    told_a = load.measured_a if state is None or load.wiring == "corrected" else state.measured_a
     return (
-        Text(load.load),
+        _name(load),
         _mode(load),
         _status(load, state),
         Text(f"{load.setpoint_a:4.1f} A", style="bold" if load.setpoint_a > 0 else "dim"),
-        Text(_measured(state.measured_a if state is not None else load.measured_a)),
+        Text(_measured(told_a)),
         Text(_reason(load, since_s)),
         Text(_next(load, since_s)),
     )
+
+
+def _name(load: LoadDecision) -> Text:
+    """Return the load's name, and its phases where they are not, or may not be, the site file's."""
+    text = Text(load.load)
+    if load.wiring in ("suspected", "corrected"):
+        text.append(f" {'on' if load.wiring == 'corrected' else 'not on'} {' '.join(load.phases)}", style="yellow")
+        text.append("?" if load.wiring == "suspected" else "", style="yellow")
+    return text
 
 
 def _mode(load: LoadDecision) -> Text:

@@ -117,6 +117,7 @@ BUCKETS: tuple[Entry, ...] = (
         publisher="`up`, `site apply`, `station add`, ocpp_gateway",
         kept="on disk",
     ),
+    Entry(where=subjects.TAGS, types=(records.TagRecord,), publisher="`tag add`", kept="on disk, until removed"),
     Entry(
         where=subjects.OWNERS,
         types=(records.OwnerRecord,),

@@ -82,7 +82,7 @@ CommandReply = CommandAccepted | CommandRejected
 class StationCall(Struct, frozen=True, kw_only=True):
     """One OCPP call to send to a station."""
 
-    action: Annotated[str, Meta(description="OCPP action, as Reset")]
+    action: Annotated[str, Meta(description="OCPP action of 1.6, or of the station's version, as Reset")]
     payload: Annotated[dict[str, Any], Meta(description="its payload, camelCase")] = {}
     timeout_s: Annotated[float, Meta(gt=0, le=60)] = 10.0
 

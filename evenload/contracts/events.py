@@ -25,6 +25,7 @@ Distribution = Literal["shared", "priority", "optimized", "strict"]
 Quality = Literal["good", "derived", "suspect"]
 Severity = Literal["info", "warning", "critical"]
 Health = Literal["normal", "frozen", "failsafe"]
+WiringState = Literal["unproven", "confirmed", "suspected", "corrected"]
 
 
 class Event(Struct, frozen=True, kw_only=True, tag=True, tag_field="type"):
@@ -112,6 +113,13 @@ class LoadState(Event, frozen=True, kw_only=True):
         Offer | None,
         Meta(description="what it can take now and how it asks to be served; None = as the site file says"),
     ] = None
+    needs_wh: Annotated[
+        WattHours | None, Meta(description="energy that the vehicle says it still wants, Wh; None = it does not say")
+    ] = None
+    vehicle_max_a: Annotated[
+        Amps | None, Meta(description="the most the vehicle says it takes, A per line; None = it does not say")
+    ] = None
+    leaves_at: Annotated[Utc | None, Meta(description="when the vehicle says it leaves; None = it does not say")] = None
     epoch: Annotated[int, Meta(ge=0, description="highest setpoint epoch seen for this load")] = 0
 
 
@@ -190,6 +198,13 @@ class LoadDecision(Struct, frozen=True, kw_only=True):
     by_hand: Annotated[bool, Meta(description="an override by command is in force for this load")] = False
     status: Annotated[LoadStatus, Meta(description="its state as last heard")] = "unavailable"
     measured_a: Annotated[PerPhase | None, Meta(description="what it draws, A per phase; None = unknown")] = None
+    phases: Annotated[
+        tuple[Phase, ...], Meta(description="site phase of each of its lines, as decided with; empty = not told")
+    ] = ()
+    wiring: Annotated[
+        WiringState,
+        Meta(description="are these its phases: not proven, confirmed, in doubt, or corrected against the site file"),
+    ] = "unproven"
     setpoint_a: Annotated[Amps, Meta(description="what it may draw now, A per line")]
     target_a: Annotated[Amps, Meta(description="where the joint decision wants it, before hold and ramp, A")]
     could_get_a: Annotated[

@@ -51,11 +51,17 @@ class StationRecord(Struct, frozen=True, kw_only=True):
     holder: Annotated[str, Meta(description="gateway and session that hold it; empty = nobody")] = ""
 
 
+class TagRecord(Struct, frozen=True, kw_only=True):
+    """Bucket `tags`, key = keyed hash of an id tag: whose it is; removed, its transactions name nobody any more."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=64, description="as shown in `evenload transactions`")]
+
+
 class OwnerRecord(Struct, frozen=True, kw_only=True):
     """Bucket `owners`, key = allocator process: it is alive and takes its share of the sites."""
 
     process: str
-    sites: tuple[Name, ...] = ()
+    sites: Annotated[tuple[Name, ...], Meta(description="taken and not yet let go; written whenever that changes")] = ()
 
 
 class EpochRecord(Struct, frozen=True, kw_only=True):

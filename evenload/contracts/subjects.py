@@ -5,6 +5,9 @@ written with each byte outside [A-Za-z0-9_-] as =XX.
 """
 
 SITES, OVERRIDES, STATIONS, OWNERS, MEMORY, EPOCHS = "sites", "overrides", "stations", "owners", "memory", "epochs"
+TAGS = "tags"
+TAG_KEY = "gateway.tag_key"
+"""Key in bucket `stations`: the secret that hashes id tags."""
 
 
 def token(text: str) -> str:
@@ -79,3 +82,8 @@ def command(site: str = "*", name: str = "*") -> str:
 def station_call(station: str) -> str:
     """Subject of a call to a station, answered by the gateway that holds its session."""
     return f"evenload.station.{station_key(station)}.call"
+
+
+def station_calls() -> str:
+    """Calls to any station."""
+    return "evenload.station.*.call"

@@ -10,6 +10,7 @@ Rules of the contract:
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from typing import Literal, Protocol
 
 from msgspec import Struct
@@ -90,6 +91,7 @@ class BucketSpec(Struct, frozen=True, kw_only=True):
     storage: Literal["file", "memory"] = "file"
     ttl_s: float | None = None
     history: int = 1
+    replicas: int = 1
 
 
 class StreamSpec(Struct, frozen=True, kw_only=True):
@@ -109,6 +111,8 @@ class StreamSpec(Struct, frozen=True, kw_only=True):
     protected: bool = False
     """Nobody may delete or purge events."""
     compressed: bool = False
+    replicas: int = 1
+    """Servers that hold a copy; 3 on a cluster of 3."""
 
 
 class Declared(Struct, frozen=True, kw_only=True):
@@ -153,6 +157,12 @@ class Bus(Protocol):
 
     async def bucket(self, name: str) -> Bucket:
         """Return a declared bucket, made when absent. Raises `BusTimeout`, `BusDown`."""
+
+    def read(self, stream: str, subject: str, since: datetime | None = None) -> AsyncIterator[tuple[str, bytes]]:
+        """Yield (subject, data) of what `stream` holds now on `subject`, oldest first, stored at `since` or later.
+
+        Raises `BusError` when the stream is not there.
+        """
 
     async def declare(self, streams: tuple[StreamSpec, ...], buckets: tuple[BucketSpec, ...]) -> Declared:
         """Make what is missing, change what may be changed safely; say what was found. Safe to repeat."""

@@ -1,5 +1,6 @@
 """Credentials of a process on NATS, from a file. They never appear in logs or errors."""
 
+import ssl
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -23,19 +24,31 @@ class Credentials(msgspec.Struct, frozen=True):
     creds_file: str = ""
     user: str = ""
     password: str = ""
+    ca_file: str = ""
+    """Who signed the server's certificate; empty = whom this machine trusts."""
 
     def __repr__(self) -> str:
         return "Credentials(…)"
 
     def options(self) -> dict[str, Any]:
         """Return the client's options."""
+        trust: dict[str, Any] = {"tls": ssl.create_default_context(cafile=self.ca_file)} if self.ca_file else {}
         if self.creds_file:
-            return {"user_credentials": self.creds_file}
-        return {"user": self.user, "password": self.password} if self.user else {}
+            return trust | {"user_credentials": self.creds_file}
+        return trust | ({"user": self.user, "password": self.password} if self.user else {})
 
 
-def read_credentials(path: str) -> Credentials:
+def read_credentials(path: str, ca_file: str = "") -> Credentials:
     """Return the credentials in the file `path`, empty = none. Raises `CredentialsError`."""
+    try:
+        if ca_file:
+            ssl.create_default_context(cafile=ca_file)
+    except ssl.SSLError as fault:
+        raise CredentialsError(ca_file, f"no certificate can be read: {fault}", "check EVENLOAD_NATS_CA") from fault
+    return msgspec.structs.replace(_read(path), ca_file=ca_file)
+
+
+def _read(path: str) -> Credentials:
     if not path:
         return Credentials()
     try:

@@ -8,6 +8,8 @@ looking at. A lost stream is made again from here and reported.
 import asyncio
 import os
 
+from msgspec.structs import replace
+
 from evenload.contracts import subjects
 from evenload.runtime.bus import BucketSpec, Bus, Declared, StreamSpec
 
@@ -33,6 +35,7 @@ BUCKETS = (
     BucketSpec(name=subjects.SITES),
     BucketSpec(name=subjects.OVERRIDES),
     BucketSpec(name=subjects.STATIONS),
+    BucketSpec(name=subjects.TAGS),
     BucketSpec(name=subjects.OWNERS, storage="memory", ttl_s=5.0),
     BucketSpec(name=subjects.MEMORY),
     BucketSpec(name=subjects.EPOCHS),
@@ -46,9 +49,11 @@ def bucket_spec(name: str) -> BucketSpec:
     return found[name]
 
 
-async def ensure(bus: Bus) -> Declared:
+async def ensure(bus: Bus, replicas: int = 1) -> Declared:
     """Verify that all streams and buckets exist, make what is missing and sync the disk then. Raises `BusError`."""
-    found = await bus.declare(STREAMS, BUCKETS)
+    streams = tuple(replace(stream, replicas=replicas) for stream in STREAMS)
+    buckets = tuple(replace(bucket, replicas=replicas) for bucket in BUCKETS)
+    found = await bus.declare(streams, buckets)
     if found.created:
         await asyncio.to_thread(os.sync)
     return found

@@ -71,14 +71,18 @@ def failure(what: str, error: ApiError) -> BusError:
 
 
 def stream_config(spec: StreamSpec) -> dict[str, Any]:
-    """Return the configuration of a declared stream."""
+    """Return the configuration of a declared stream.
+
+    Writing without a sync each exists for one copy only; on a cluster such a stream is in the memory of each server.
+    """
+    unsynced = spec.sync == "async"
     config: dict[str, Any] = {
         "name": spec.name,
         "subjects": list(spec.subjects),
         "retention": "limits",
         "discard": "old",
-        "storage": spec.storage,
-        "num_replicas": 1,
+        "storage": "memory" if unsynced and spec.replicas > 1 else spec.storage,
+        "num_replicas": spec.replicas,
         "max_age": round((spec.max_age_s or 0) * NS_PER_S),
         "max_bytes": spec.max_bytes or -1,
         "max_msgs_per_subject": spec.per_subject or -1,
@@ -88,7 +92,7 @@ def stream_config(spec: StreamSpec) -> dict[str, Any]:
         "allow_direct": True,
         "compression": "s2" if spec.compressed else "none",
     }
-    return config | ({"persist_mode": "async"} if spec.sync == "async" else {})
+    return config | ({"persist_mode": "async"} if unsynced and spec.replicas == 1 else {})
 
 
 def _window_s(spec: StreamSpec) -> float:
@@ -104,7 +108,7 @@ def bucket_config(spec: BucketSpec) -> dict[str, Any]:
         "retention": "limits",
         "discard": "new",
         "storage": spec.storage,
-        "num_replicas": 1,
+        "num_replicas": spec.replicas,
         "max_age": round(ttl_s * NS_PER_S),
         "max_bytes": -1,
         "max_msgs_per_subject": spec.history,

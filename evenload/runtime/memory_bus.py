@@ -6,7 +6,8 @@ memory buckets held is then gone.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
 
 from evenload.contracts.events import Event
 from evenload.contracts.wire import encode
@@ -138,7 +139,7 @@ class MemoryBus:
         data = encode(sent)
         stream = self._network.stream_for(subject)
         if stream is not None:
-            stream.keep(subject, data)
+            stream.keep(subject, data, self._clock.utc())
         self._network.deliver(subject, data)
         return sent
 
@@ -150,7 +151,7 @@ class MemoryBus:
             raise BusError(f"store {subject}", "no stream keeps this subject", "declare it in declared.py")
         sent = self._stamper.stamp(event)
         if stream.first_time(message_id, self._clock.monotonic()):
-            stream.keep(subject, encode(sent))
+            stream.keep(subject, encode(sent), self._clock.utc())
         self._network.deliver(subject, encode(sent))
         return sent
 
@@ -186,6 +187,15 @@ class MemoryBus:
         """Return a declared bucket, made when absent."""
         self._need_up(f"bucket {name}")
         return self._make(declared.bucket_spec(name))
+
+    async def read(self, stream: str, subject: str, since: datetime | None = None) -> AsyncIterator[tuple[str, bytes]]:
+        """Yield (subject, data) of what `stream` holds, oldest first."""
+        self._need_up(f"read {stream}")
+        if stream not in self._network.streams:
+            raise BusError(f"read {stream}", "there is no such stream", "declare it in declared.py")
+        for kept in self._network.streams[stream].since(since):
+            if matches(subject, kept[0]):
+                yield kept
 
     async def declare(self, streams: tuple[StreamSpec, ...], buckets: tuple[BucketSpec, ...]) -> Declared:
         """Make what is missing."""

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 
 from evenload.runtime.bus import BucketSpec, Change, Conflict, Entry, StreamSpec
 from evenload.runtime.changes import Changes
@@ -18,11 +19,18 @@ class MemoryStream:
     def __init__(self, spec: StreamSpec) -> None:
         self.spec = spec
         self.kept: deque[tuple[str, bytes]] = deque(maxlen=MAX_KEPT)
+        self._stored_at: deque[datetime] = deque(maxlen=MAX_KEPT)
         self._ids: dict[str, float] = {}
 
-    def keep(self, subject: str, data: bytes) -> None:
-        """Append an event."""
+    def keep(self, subject: str, data: bytes, at: datetime) -> None:
+        """Append an event, stored at `at`."""
         self.kept.append((subject, data))
+        self._stored_at.append(at)
+
+    def since(self, at: datetime | None) -> list[tuple[str, bytes]]:
+        """Return what was stored at `at` or later; None = all."""
+        pairs = zip(self.kept, self._stored_at, strict=True)
+        return [kept for kept, stored_at in pairs if at is None or stored_at >= at]
 
     def first_time(self, message_id: str, now_s: float) -> bool:
         """Tell whether `message_id` is new within the duplicate window, and remember it."""

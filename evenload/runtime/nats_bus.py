@@ -17,6 +17,7 @@ from evenload.runtime.bus import BusDown, BusError, BusTimeout
 from evenload.runtime.clock import Clock
 from evenload.runtime.credentials import Credentials, read_credentials
 from evenload.runtime.nats_buckets import Message
+from evenload.runtime.permissions import inbox
 from evenload.runtime.relinking import Endpoint, Fault, NatsBus
 from evenload.runtime.settings import Settings
 
@@ -50,7 +51,7 @@ class NatsLink:
         options = credentials.options() | {
             "servers": urls,
             "name": name,
-            "inbox_prefix": f"_INBOX_{name}",
+            "inbox_prefix": inbox(credentials.user or name),
             "allow_reconnect": False,
             "connect_timeout": CONNECT_S,
             "reconnect_time_wait": 0.05,
@@ -186,7 +187,7 @@ class NatsLink:
 def new_bus(settings: Settings, boot: str, name: str, clock: Clock) -> NatsBus:
     """Return a bus that was not started yet. Raises `CredentialsError`."""
     urls = [url.strip() for url in settings.nats_url.split(",") if url.strip()]
-    credentials = read_credentials(settings.nats_creds)
+    credentials = read_credentials(settings.nats_creds, settings.nats_ca)
     return NatsBus(boot, clock, Endpoint(urls=urls, name=name, credentials=credentials, new_link=NatsLink))
 
 

@@ -7,7 +7,8 @@ again with what is present then.
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
 from typing import Protocol
 
 import msgspec
@@ -19,6 +20,7 @@ from evenload.runtime.bus import BucketSpec, BusDown, BusError, Declared, Handle
 from evenload.runtime.clock import Clock
 from evenload.runtime.credentials import Credentials
 from evenload.runtime.nats_buckets import Link, Message, NatsBucket
+from evenload.runtime.nats_replay import read_stream
 from evenload.runtime.nats_streams import declare_bucket, declare_stream, need_bucket
 from evenload.runtime.serving import Serving
 from evenload.runtime.stamps import Stamper
@@ -243,6 +245,11 @@ class NatsBus:
         spec = declared.bucket_spec(name)
         await need_bucket(self.link(f"bucket {name}"), spec)
         return NatsBucket(self, spec)
+
+    async def read(self, stream: str, subject: str, since: datetime | None = None) -> AsyncIterator[tuple[str, bytes]]:
+        """Yield (subject, data) of what `stream` holds, oldest first."""
+        async for message in read_stream(self.link(f"read {stream}"), stream, subject, since):
+            yield message.subject, message.data
 
     async def declare(self, streams: tuple[StreamSpec, ...], buckets: tuple[BucketSpec, ...]) -> Declared:
         """Make what is missing, change what may be changed safely; say what was found."""

@@ -256,7 +256,7 @@ async def _declare_again(ctx: Context, bus: NatsBus, reconnected: asyncio.Event)
 
 async def _declare(ctx: Context, bus: NatsBus) -> None:
     """Verify all streams and buckets, repeating until it worked; a service that may not manage them goes on."""
-    while True:
+    while not ctx.settings.nats_provisioned:
         try:
             found = await ensure(bus)
         except BusError as fault:

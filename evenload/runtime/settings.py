@@ -31,6 +31,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """One address or several, comma-separated; a user and password in it never reach a log."""
     nats_creds: str = ""
     """File with the NATS credentials: a .creds file, or one line `user:password`; empty = none."""
+    nats_ca: str = ""
+    """PEM file of who signed the NATS server's certificate, for tls:// addresses; empty = whom this machine trusts."""
+    nats_provisioned: bool = False
+    """Streams and buckets are made by `evenload nats provision`; this process does not try to."""
     http_host: str = "127.0.0.1"
     http_port: int = 0
     """Health and metrics; 0 = a free port."""
@@ -56,6 +60,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return cls(
             nats_url=_addresses(given, "EVENLOAD_NATS_URL", NATS_URL),
             nats_creds=_file(given, "EVENLOAD_NATS_CREDS"),
+            nats_ca=_file(given, "EVENLOAD_NATS_CA"),
+            nats_provisioned=_choice(given, "EVENLOAD_NATS_PROVISIONED", ("0", "1"), "0") == "1",
             http_host=given.get("EVENLOAD_HTTP_HOST", "127.0.0.1"),
             http_port=_port(given, "EVENLOAD_HTTP_PORT", 0),
             data_dir=given.get("EVENLOAD_DATA_DIR", "data"),

@@ -1,5 +1,6 @@
 """Site configurations as services get them: from the bucket `sites` only, parsed, the last good one kept."""
 
+import asyncio
 from collections.abc import Callable
 
 from evenload.contracts import subjects
@@ -15,16 +16,17 @@ OnSite = Callable[[str, Site | None, int], None]
 FLAG = "sites"
 
 
-async def watch_sites(ctx: Context, on_change: OnSite) -> None:
+async def watch_sites(ctx: Context, on_change: OnSite, seen: asyncio.Event | None = None) -> None:
     """Call `on_change(site, parsed, config_rev)` for each present site and each change, for ever; None = removed.
 
     A version that cannot be read or has faults is reported and the last good one stays in force. The readiness flag
-    `sites` is set when all sites present at the start were seen. Raises `BusError` only before the first call.
+    `sites` and the event `seen` are set when all sites present at the start were seen. Raises `BusError` only before
+    the first call.
     """
     ctx.health.need(FLAG)
     bucket = await ctx.bus.bucket(subjects.SITES)
     unseen = set(await bucket.keys())
-    ctx.health.set(FLAG, not unseen)
+    _tell_seen(ctx, unseen, seen)
     reader = SiteReader(ctx)
     async with bucket.watch() as changes:
         async for change in changes:
@@ -32,7 +34,13 @@ async def watch_sites(ctx: Context, on_change: OnSite) -> None:
             if news is not None:
                 on_change(*news)
             unseen.discard(change.key)
-            ctx.health.set(FLAG, not unseen)
+            _tell_seen(ctx, unseen, seen)
+
+
+def _tell_seen(ctx: Context, unseen: set[str], seen: asyncio.Event | None) -> None:
+    ctx.health.set(FLAG, not unseen)
+    if seen is not None and not unseen:
+        seen.set()
 
 
 class SiteReader:

@@ -1,5 +1,7 @@
 """The site file of the demo, with the ports that its simulated devices really have."""
 
+import json
+
 from msgspec import Struct
 
 WALLBOX, GUEST = "CP001", "CP002"
@@ -13,10 +15,13 @@ class DemoPorts(Struct, frozen=True, kw_only=True):
     plug: int
     wallbox_key: str
     guest_key: str
+    wallbox_entry: str = "{}"
+    """What the wallbox's station entry must say besides, as JSON."""
 
 
 def demo_site(ports: DemoPorts) -> str:
     """Return the demo's site file."""
+    wallbox = json.dumps({"password_file": ports.wallbox_key, **json.loads(ports.wallbox_entry)})
     return f"""\
 # The simulated home of `evenload demo`: sun, battery, two charging stations and a heater.
 site: demo
@@ -43,7 +48,7 @@ meters:
     url: http://127.0.0.1:{ports.inverter}/inverter
     fields: {{power_w: battery.power_w, soc_pct: battery.soc_pct}}
 stations:
-  {WALLBOX}: {{password_file: {ports.wallbox_key}}}
+  {WALLBOX}: {wallbox}
   {GUEST}: {{password_file: {ports.guest_key}}}
 loads:
   wallbox:

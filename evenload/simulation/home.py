@@ -29,6 +29,7 @@ from evenload.simulation.home_model import CONFIG, Habits, HomeState, first_stat
 from evenload.simulation.plant import PhaseValues
 from evenload.simulation.station import StationClient
 from evenload.simulation.station_core import Json, Station
+from evenload.simulation.station_faults import FAULTS
 from evenload.simulation.weather import Visit, visit_at, visits
 
 STEP_S = 0.25
@@ -59,12 +60,15 @@ class Gateway(HttpEmulator):
 class Home:
     """House, devices and stations together, in real time."""
 
-    def __init__(self, habits: Habits, ocpp_url: str, passwords: dict[str, str], tell: Tell) -> None:
+    def __init__(
+        self, habits: Habits, ocpp_url: str, passwords: dict[str, str], tell: Tell, *, fault: str | None = None
+    ) -> None:
         self.habits = habits
         self.state = first_state(habits)
         self.plug = PlugWorld(HEATER_W, lambda on: tell({"event": "heater", "on": on}))
+        kinds = {WALLBOX: FAULTS.get(fault or "", Station)}
         self.stations = {
-            name: StationClient(Station(identity=name, max_a=16.0), ocpp_url, passwords[name], tell)
+            name: StationClient(kinds.get(name, Station)(identity=name, max_a=16.0), ocpp_url, passwords[name], tell)
             for name in sorted(WIRING)
         }
         self.emulators: dict[str, HttpEmulator] = {
@@ -136,7 +140,7 @@ class Home:
         return MeterValues(power_w=(net_w[0], net_w[1], net_w[2]), import_wh=self._import_wh, export_wh=self._export_wh)
 
 
-def write_site(path: Path, ports: dict[str, int], passwords: dict[str, str]) -> None:
+def write_site(path: Path, ports: dict[str, int], passwords: dict[str, str], fault: str | None = None) -> None:
     """Write the stations' password files and then, at once and whole, the site file."""
     keys = {}
     for name, password in passwords.items():
@@ -152,6 +156,7 @@ def write_site(path: Path, ports: dict[str, int], passwords: dict[str, str]) -> 
             plug=ports["plug"],
             wallbox_key=keys[WALLBOX],
             guest_key=keys[GUEST],
+            wallbox_entry=json.dumps(FAULTS[fault].entry if fault else {}),
         )
     )
     part = path.with_suffix(".part")
@@ -163,9 +168,9 @@ async def run_world(options: argparse.Namespace, tell: Tell, stopping: asyncio.E
     """Run the demo's world: start the devices, write the site file, say ready, live until `stopping`."""
     dice = random.SystemRandom()
     passwords = {name: f"{dice.getrandbits(128):032x}" for name in WIRING}
-    home = Home(Habits(seed=options.seed, speed=options.speed), options.ocpp_url, passwords, tell)
+    home = Home(Habits(seed=options.seed, speed=options.speed), options.ocpp_url, passwords, tell, fault=options.fault)
     ports = await home.start()
-    write_site(Path(options.site_out), ports, passwords)
+    write_site(Path(options.site_out), ports, passwords, options.fault)
     tell({"event": "ready", "site": str(options.site_out), "ports": ports})
     await home.run(stopping)
 
@@ -176,6 +181,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="weather and habits")
     parser.add_argument("--speed", type=float, default=60.0, help="how much faster the sun's day runs")
     parser.add_argument("--site-out", required=True, help="where to write the site file")
+    parser.add_argument("--fault", choices=sorted(FAULTS), help="the wallbox behaves as such stations in the field do")
     return parser.parse_args()
 
 

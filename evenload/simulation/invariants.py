@@ -15,11 +15,10 @@ from evenload.contracts.events import Setpoint
 from evenload.contracts.units import plug_da
 from evenload.simulation.plant import PhaseValues
 from evenload.simulation.virtual_time import clock_text
+from evenload.site.breaker import BORNE_RATIO, THERMAL_LIMIT, heat_after
 from evenload.site.schema import Device, Site, phases_of
 
-THERMAL_S = 300.0
-THERMAL_LIMIT = 1.277
-FAST_RATIO = 1.13
+FAST_RATIO = BORNE_RATIO
 FALLING_S = 8.0
 """A bus hop and the slowest vehicle, with a little to spare."""
 _SLACK_A = 0.02
@@ -55,10 +54,7 @@ def first_watch(site: Site) -> Watch:
 def observe(watch: Watch, site: Site, moment: Moment, now_s: float) -> Watch:
     """Return the watch after what flowed until `now_s`, with `moment` flowing from then on."""
     passed_s = now_s - watch.at_s
-    theta = tuple(
-        ratio**2 + (heat - ratio**2) * math.exp(-passed_s / THERMAL_S)
-        for ratio, heat in zip(watch.ratio, watch.theta, strict=True)
-    )
+    theta = tuple(heat_after(heat, ratio, passed_s) for ratio, heat in zip(watch.ratio, watch.theta, strict=True))
     above_s = tuple(
         spent + passed_s if ratio > FAST_RATIO else 0.0 for ratio, spent in zip(watch.ratio, watch.above_s, strict=True)
     )

@@ -59,7 +59,11 @@ def readings(site: Site, given: Given, shown: Shown, *, at: datetime, tick: int)
     """Return one reading of each meter, measured `at`; noise is drawn from the scenario's seed and the tick."""
     noise_a = _noise(given, len(site.phases), tick)
     return [
-        replace(_values(site, shown, (name, role), noise_a), measured_at=at, period_s=given.meters.period_s)
+        replace(
+            _values(site, shown, (name, role), noise_a, sign=_sign(given, role)),
+            measured_at=at,
+            period_s=given.meters.period_s,
+        )
         for name, role in sorted(roles(site, given).items())
         if role != "temperature" or name in shown.temperatures_c
     ]
@@ -73,7 +77,13 @@ def _noise(given: Given, phases: int, tick: int) -> PhaseValues:
     return tuple(dice.uniform(-bound_a, bound_a) for _ in range(phases))
 
 
-def _values(site: Site, shown: Shown, meter: tuple[str, MeterRole], noise_a: PhaseValues) -> MeterReading:
+def _sign(given: Given, role: MeterRole) -> float:
+    return -1.0 if given.meters.inverted and role == "grid" else 1.0
+
+
+def _values(
+    site: Site, shown: Shown, meter: tuple[str, MeterRole], noise_a: PhaseValues, *, sign: float
+) -> MeterReading:
     name, role = meter
     blank = MeterReading(site=site.site, meter=name, role=role, measured_at=datetime.min.replace(tzinfo=UTC))
     if role == "solar":
@@ -87,7 +97,7 @@ def _values(site: Site, shown: Shown, meter: tuple[str, MeterRole], noise_a: Pha
     elif role == "circuit":
         current_a = shown.circuits_a[name]
     else:
-        current_a = tuple(net + noise for net, noise in zip(shown.flows.net_a, noise_a, strict=True))
+        current_a = tuple(sign * net + noise for net, noise in zip(shown.flows.net_a, noise_a, strict=True))
     volts = site.voltage_v
     power_w = per_phase(site, current_a, volts)
     return replace(blank, current_a=per_phase(site, current_a), power_w=power_w, total_power_w=sum(current_a) * volts)

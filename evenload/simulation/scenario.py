@@ -38,6 +38,7 @@ class MeterFacts(Part, frozen=True, kw_only=True):
     period_s: Annotated[float, Meta(gt=0, le=60, description="time between readings")] = 1.0
     delay_s: Annotated[float, Meta(ge=0, le=10, description="from measuring to arrival")] = 0.0
     noise_a: Annotated[float, Meta(ge=0, le=10, description="largest error of the grid meter, A per phase")] = 0.0
+    inverted: Annotated[bool, Meta(description="the grid meter shows import as export")] = False
 
 
 class LoadFacts(Part, frozen=True, kw_only=True):
@@ -45,6 +46,10 @@ class LoadFacts(Part, frozen=True, kw_only=True):
 
     status: LoadStatus = "charging"
     lines: Annotated[int, Meta(ge=1, le=3, description="lines the vehicle uses; none = all")] | None = None
+    wired: Annotated[
+        tuple[Phase, ...] | None,
+        Meta(description="site phases its lines are really on; none = as the site file says"),
+    ] = None
     lag_s: Annotated[float, Meta(ge=0, le=30, description="from offer to draw")] = 2.0
     offset_a: Annotated[float, Meta(ge=0, le=10, description="draws so much less than offered, A")] = 0.0
     own_max_a: Annotated[Current, Meta(description="the vehicle's own limit, A per line")] = 1_000.0
@@ -53,6 +58,9 @@ class LoadFacts(Part, frozen=True, kw_only=True):
         Meta(description="what a device draws when on; none = its rating"),
     ] = None
     extra_a: Annotated[Current, Meta(description="draws so much more than offered, A")] = 0.0
+    fault: Annotated[
+        str | None, Meta(description="its station behaves as this one of station_faults.py; none = as it should")
+    ] = None
     stuck_on: Annotated[bool, Meta(description="a relay that never opens")] = False
 
 

@@ -20,6 +20,7 @@ from evenload.simulation.scenario import (
     ThermalFacts,
     Turn,
 )
+from evenload.simulation.station_faults import FAULTS
 from evenload.simulation.yaml_lines import Written, YamlFault, line_of, read
 from evenload.site.findings import ConfigError, Finding
 from evenload.site.load import load_mapping
@@ -207,6 +208,12 @@ def _cross_checks(document: Document, site: Site, where: tuple[str, dict[str, in
             yield _finding(
                 source, line_of(lines, at), at, "the site has no such load", remedy=f"one of {sorted(site.loads)}"
             )
+    for load, facts in document.given.loads.items():
+        if facts.fault is not None and facts.fault not in FAULTS:
+            at = f"given.loads.{load}.fault"
+            close = get_close_matches(facts.fault, sorted(FAULTS), n=1)
+            remedy = f"did you mean {close[0]}?" if close else f"one of {', '.join(sorted(FAULTS))}"
+            yield _finding(source, line_of(lines, at), at, f"no station fault is named {facts.fault}", remedy=remedy)
     for phase in sorted(set(document.given.household_a) - set(site.phases)):
         at = f"given.household_a.{phase}"
         yield _finding(

@@ -1,7 +1,7 @@
 """The simulated site with the real device services' cores between the allocator and the devices.
 
-A station with one connector and a plug get their service's core (`sides.py`); an outlet of a station with several
-connectors keeps the plain behaviour of `outlet.py`.
+A station gets the gateway's core, with all its connectors behind one link (`station_side.py`), and behaves as the odd
+one of the library that a load's `fault` names; a plug gets plug_control's (`sides.py`).
 """
 
 from dataclasses import replace
@@ -13,12 +13,15 @@ from evenload.contracts.records import OverrideRecord
 from evenload.simulation.outlet import Outlet
 from evenload.simulation.plug_side import PlugSide
 from evenload.simulation.scenario import Given, LoadFacts
-from evenload.simulation.sides import GatewaySide, Side
-from evenload.simulation.station_core import Station as SimulatedStation
+from evenload.simulation.sides import Side
+from evenload.simulation.station_core import Station as Connector
+from evenload.simulation.station_faults import FAULTS
+from evenload.simulation.station_several import Charger, Several
+from evenload.simulation.station_side import GatewaySide, StationSide
 from evenload.simulation.world import World
 from evenload.site.failsafe import failsafe_currents
 from evenload.site.schema import Device, Evse, Load, Site
-from services.ocpp_gateway.config import station_plans
+from services.ocpp_gateway.config import OutletPlan, StationPlan, station_plans
 from services.plug_control.config import plug_plans
 from services.plug_control.wishes import wish_of
 
@@ -28,6 +31,7 @@ class ServicedWorld(World):
 
     def __init__(self, site: Site, given: Given) -> None:
         self._sides: dict[str, Side] = {}
+        self._stations: dict[str, StationSide] = {}
         super().__init__(site, given)
 
     def set_facts(self, site: Site, given: Given) -> None:
@@ -44,14 +48,9 @@ class ServicedWorld(World):
                 side.set_given(status, self.now_s)
             elif isinstance(load, Device):
                 self._sides[name] = PlugSide(plugs[name], status, self.now_s)
-            elif load.station is not None and len(stations[load.station.lower()].outlets) == 1:
-                station = SimulatedStation(
-                    identity=load.station,
-                    max_a=load.max_a,
-                    lines=len(self.appetites[name].lines),
-                    voltage_v=site.voltage_v,
-                )
-                self._sides[name] = GatewaySide(stations[load.station.lower()], station, status, self.now_s)
+            elif load.station is not None:
+                station = self._station(stations[load.station.lower()], fitted, given)
+                self._sides[name] = GatewaySide(station, load.evse, status, self.now_s)
             self._mirror(name)
 
     def feel(self, reading: MeterReading) -> None:
@@ -72,6 +71,26 @@ class ServicedWorld(World):
         """Return the kinds of alert that stand about a device."""
         side = self._sides.get(name)
         return side.alerts if isinstance(side, PlugSide) else frozenset()
+
+    def _station(self, plan: StationPlan, site: Site, given: Given) -> StationSide:
+        """Return the station of a plan, made when the first of its loads is seen, anew for one more."""
+        key, held = plan.station.lower(), self._stations.get(plan.station.lower())
+        if held is None or any(outlet.connector not in held.by_number for outlet in plan.outlets):
+            connectors = [self._connector(plan, outlet, site, given) for outlet in plan.outlets]
+            charger: Charger = connectors[0] if len(connectors) == 1 else Several(connectors)
+            self._stations[key] = StationSide(plan, charger, self.now_s)
+        return self._stations[key]
+
+    def _connector(self, plan: StationPlan, outlet: OutletPlan, site: Site, given: Given) -> Connector:
+        fault = given.loads.get(outlet.load, LoadFacts()).fault
+        kind = Connector if fault is None else FAULTS[fault]
+        return kind(
+            identity=plan.station,
+            max_a=outlet.max_a,
+            connector=outlet.connector,
+            lines=len(self.appetites[outlet.load].lines),
+            voltage_v=site.voltage_v,
+        )
 
     def deliver(self, setpoint: Setpoint) -> None:
         """Let a setpoint arrive at the load's service now."""

@@ -19,14 +19,16 @@ from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+from websockets.frames import Frame, Opcode
 from websockets.typing import Subprotocol
 
 from evenload.simulation.station_core import Json, Station, stamp
 from evenload.simulation.station_faults import FAULTS
+from evenload.simulation.station_several import Charger, Several
+from evenload.simulation.station_vehicle import Vehicle
 
 STEP_S = 0.25
 CALL_TIMEOUT_S = 30.0
@@ -51,37 +53,42 @@ class StationClient:
     """Runs one station until told to stop. `plug`, `unplug` and `sleep` are what a driver and a vehicle do."""
 
     def __init__(
-        self, station: Station, url: str, password: str | None, on_event: OnEvent, *, lag_s: float = 2.0
+        self, charger: Charger, url: str, password: str | None, on_event: OnEvent, *, lag_s: float = 2.0
     ) -> None:
-        self.station = station
+        self.charger = charger
+        self.station = charger.connectors[0]
         self.connected = False
-        self._url = f"{url.rstrip('/')}/{quote(station.identity, safe='')}"
-        self._headers = _basic(station.identity, password)
+        self._url = url.rstrip("/") + self.station.path()
+        secret = None if password is None else self.station.secret(password)
+        self._headers = _basic(charger.identity, secret)
         self._on_event = on_event
-        self._lag_s = lag_s
+        self._vehicles = [Vehicle(each, lag_s) for each in charger.connectors]
         self._socket: ClientConnection | None = None
         self._waiting: dict[str, asyncio.Future[Json]] = {}
         self._calling: set[str] = set()
         self._one_call = asyncio.Lock()
         self._number = 0
-        self._limit_a: float | None = None
-        self._coming: deque[tuple[float, float]] = deque(maxlen=64)
         self._offline: deque[tuple[str, Json]] = deque(maxlen=_OFFLINE_QUEUE)
-        self._sampled_s = 0.0
         self._beat_s = 0.0
 
-    def plug(self, vehicle_a: float, lines: int) -> None:
+    def plug(self, vehicle_a: float, lines: int, connector: int = 1) -> None:
         """A vehicle arrives: it takes up to `vehicle_a` on `lines` lines."""
-        self.station.vehicle_a, self.station.lines = vehicle_a, lines
-        self.station.plugged = self.station.wants = True
+        at = self.at(connector)
+        at.vehicle_a, at.lines = vehicle_a, lines
+        at.plugged = at.wants = True
 
-    def unplug(self) -> None:
+    def unplug(self, connector: int = 1) -> None:
         """The vehicle leaves."""
-        self.station.plugged = self.station.told_to_stop = False
+        at = self.at(connector)
+        at.plugged = at.told_to_stop = False
 
-    def sleep(self, asleep: bool) -> None:
+    def sleep(self, asleep: bool, connector: int = 1) -> None:
         """The vehicle stops drawing by itself, or wants power again."""
-        self.station.wants = not asleep
+        self.at(connector).wants = not asleep
+
+    def at(self, connector: int) -> Station:
+        """Return a connector by its number."""
+        return next(each for each in self.charger.connectors if each.connector == connector)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Live and stay connected until `stopping` is set."""
@@ -98,16 +105,11 @@ class StationClient:
         while True:
             await asyncio.sleep(STEP_S)
             now_s, now = loop.time(), _utc()
-            self._note_limit(self.station.allowed_a(now))
-            target_a = self.station.target_a(now)
-            if target_a != (self._coming[-1][1] if self._coming else self.station.drawn_a):
-                self._coming.append((now_s + self._lag_s, target_a))
-            drawn_a = self.station.drawn_a
-            while self._coming and (self._coming[0][0] <= now_s or not self.station.plugged):
-                drawn_a = self._coming.popleft()[1]
-            if drawn_a != self.station.drawn_a:
-                self._tell("draws", current_a=round(drawn_a, 2))
-            self.station.move(now_s - last_s, drawn_a)
+            self._note_limits(now)
+            for vehicle in self._vehicles:
+                drawn_a = vehicle.follow(now_s, now, now_s - last_s)
+                if drawn_a is not None:
+                    self._tell("draws", current_a=round(drawn_a, 2), connector=vehicle.connector.connector)
             last_s = now_s
 
     async def _stay_connected(self) -> None:
@@ -116,7 +118,7 @@ class StationClient:
             try:
                 async with connect(
                     self._url,
-                    subprotocols=[Subprotocol("ocpp1.6")],
+                    subprotocols=[Subprotocol(each) for each in self.station.subprotocols] or None,
                     additional_headers=self._headers,
                     compression=None,
                     max_size=MAX_FRAME_BYTES,
@@ -135,6 +137,8 @@ class StationClient:
         """Hold one connection: read in one task, speak in the other; ends when either does."""
         self._socket, self.connected = socket, True
         self._tell("connected", url=self._url)
+        if not self.station.answers_pings:
+            _keep_pongs_back(socket)
         tasks = [asyncio.create_task(self._read(socket)), asyncio.create_task(self._speak())]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -172,39 +176,43 @@ class StationClient:
 
     async def _answer(self, socket: ClientConnection, identifier: str, message: list[Any]) -> None:
         action, payload = str(message[2]), message[3] if len(message) > 3 and isinstance(message[3], dict) else {}
-        if self.station.mutes(action, payload):
+        if self.charger.mutes(action, payload):
+            if self.station.wrong_id:
+                await socket.send(json.dumps([3, self.station.wrong_id, {"status": "Accepted"}]))
             return
-        answer = self.station.answer(action, payload, _utc())
+        answer = self.charger.answer(action, payload, _utc())
         reply: list[Any] = [3, identifier, answer] if answer is not None else [4, identifier, "NotImplemented", "", {}]
         self._tell("call", action=action, payload=payload, answer=answer)
-        self._note_limit(self.station.allowed_a(_utc()))
+        self._note_limits(_utc())
         await socket.send(json.dumps(reply, separators=(",", ":")))
 
     async def _speak(self) -> None:
         """Boot, then say what there is to say."""
         loop = asyncio.get_running_loop()
-        if self.station.boots:
+        if self.charger.boots:
             await self._boot()
-        self.station.status = ""
+        for connector in self.charger.connectors:
+            connector.status = ""
         self._beat_s = loop.time()
         while True:
             await self._replay()
-            await self._transact()
-            await self._tell_status()
-            await self._tell_meter(loop.time())
-            await self._triggered()
-            if loop.time() - self._beat_s >= float(self.station.configuration["HeartbeatInterval"] or 300):
+            for vehicle in self._vehicles:
+                await self._transact(vehicle.connector)
+                await self._tell_status(vehicle.connector)
+                await self._tell_meter(vehicle, loop.time())
+                await self._triggered(vehicle.connector)
+            if loop.time() - self._beat_s >= float(self.charger.configuration["HeartbeatInterval"] or 300):
                 self._beat_s = loop.time()
                 await self.call("Heartbeat", {})
             await asyncio.sleep(STEP_S)
 
     async def _boot(self) -> None:
-        answer = await self.call("BootNotification", self.station.boot())
+        answer = await self.call("BootNotification", self.charger.boot())
         while answer.get("status") != "Accepted":
             await asyncio.sleep(min(60.0, max(1.0, float(answer.get("interval") or 10))))
-            answer = await self.call("BootNotification", self.station.boot())
+            answer = await self.call("BootNotification", self.charger.boot())
         if isinstance(answer.get("interval"), int) and answer["interval"] > 0:
-            self.station.configuration["HeartbeatInterval"] = str(answer["interval"])
+            self.charger.configuration["HeartbeatInterval"] = str(answer["interval"])
         self._tell("booted", interval_s=answer.get("interval"))
 
     async def _replay(self) -> None:
@@ -214,48 +222,51 @@ class StationClient:
             await self.call(action, payload)
             self._offline.popleft()
 
-    async def _transact(self) -> None:
-        station, now = self.station, _utc()
+    async def _transact(self, station: Station) -> None:
+        now = _utc()
         why = station.stops(now)
         if station.starts():
-            await self._tell_status()
+            await self._tell_status(station)
             answer = await self.call("StartTransaction", station.start_transaction(now))
             if answer.get("idTagInfo", {}).get("status") == "Accepted":
                 station.started(int(answer["transactionId"]), now)
                 self._tell("started", transaction=station.transaction)
         elif why is not None:
-            self._offline.append(("StopTransaction", station.stop_transaction(now, why)))
+            stop = ("StopTransaction", station.stop_transaction(now, why))
+            self._offline += [stop, stop] if station.repeats_stops else [stop]
             await self._replay()
             self._tell("stopped")
 
-    async def _tell_status(self) -> None:
-        wanted = self.station.wanted_status(_utc())
-        if wanted != self.station.status:
-            self.station.status = wanted
-            self._tell("status", status=wanted)
-            await self.call("StatusNotification", self.station.status_notification(_utc()))
+    async def _tell_status(self, station: Station) -> None:
+        wanted = station.wanted_status(_utc())
+        if wanted != station.status:
+            station.status = wanted
+            self._tell("status", status=wanted, connector=station.connector)
+            await self.call("StatusNotification", station.status_notification(_utc()))
 
-    async def _tell_meter(self, now_s: float) -> None:
-        interval_s = self.station.sample_interval_s()
-        if self.station.transaction is not None and interval_s > 0 and now_s - self._sampled_s >= interval_s:
-            self._sampled_s = now_s
-            await self.call("MeterValues", self.station.meter_values(_utc()))
+    async def _tell_meter(self, vehicle: Vehicle, now_s: float) -> None:
+        station = vehicle.connector
+        interval_s = station.sample_interval_s()
+        if station.transaction is not None and interval_s > 0 and now_s - vehicle.sampled_s >= interval_s:
+            vehicle.sampled_s = now_s
+            await self.call("MeterValues", station.meter_values(_utc()))
 
-    async def _triggered(self) -> None:
+    async def _triggered(self, station: Station) -> None:
         """Send what a TriggerMessage asked for; a Reset closes the link, and the station boots anew."""
-        while self.station.triggered:
-            wanted = self.station.triggered.pop(0)
+        while station.triggered:
+            wanted = station.triggered.pop(0)
             if wanted == "Reset":
-                self.station.restart()
+                for each in self.charger.connectors:
+                    each.restart()
                 raise NoAnswer("Reset", "the station restarts as asked")
-            await self.call(wanted, self._payload_of(wanted))
+            await self.call(wanted, self._payload_of(wanted, station))
 
-    def _payload_of(self, wanted: str) -> Json:
+    def _payload_of(self, wanted: str, station: Station) -> Json:
         if wanted == "BootNotification":
-            return self.station.boot()
+            return self.charger.boot()
         if wanted == "MeterValues":
-            return self.station.meter_values(_utc())
-        return {} if wanted == "Heartbeat" else self.station.status_notification(_utc())
+            return station.meter_values(_utc())
+        return {} if wanted == "Heartbeat" else station.status_notification(_utc())
 
     async def call(self, action: str, payload: Json) -> Json:
         """Send one call and return its answer; one at a time. Raises `NoAnswer` (also for an error answer)."""
@@ -263,26 +274,28 @@ class StationClient:
             if self._socket is None:
                 raise NoAnswer(action, "not connected")
             self._number += 1
-            identifier = f"{self.station.identity[:20]}-{self._number}"
+            identifier = f"{self.charger.identity[:20]}-{self._number}"
             future: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
             self._waiting[identifier] = future
             self._calling.add(identifier)
             await self._socket.send(json.dumps([2, identifier, action, payload], separators=(",", ":")))
             try:
-                return await asyncio.wait_for(future, CALL_TIMEOUT_S)
+                async with asyncio.timeout(CALL_TIMEOUT_S):  # wait_for may swallow being cancelled
+                    return await future
             except TimeoutError as fault:
                 raise NoAnswer(action, f"no answer in {CALL_TIMEOUT_S:.0f} s") from fault
             finally:
                 self._waiting.pop(identifier, None)
                 asyncio.get_running_loop().call_soon(self._calling.discard, identifier)
 
-    def _note_limit(self, limit_a: float) -> None:
-        if limit_a != self._limit_a:
-            self._limit_a = limit_a
-            self._tell("limit", limit_a=round(limit_a, 2))
+    def _note_limits(self, now: datetime) -> None:
+        for vehicle in self._vehicles:
+            limit_a = vehicle.limit_changed(now)
+            if limit_a is not None:
+                self._tell("limit", limit_a=round(limit_a, 2), connector=vehicle.connector.connector)
 
     def _tell(self, event: str, **facts: Any) -> None:
-        self._on_event({"event": event, "station": self.station.identity, "at": stamp(_utc()), **facts})
+        self._on_event({"event": event, "station": self.charger.identity, "at": stamp(_utc()), **facts})
 
 
 def _settle(future: asyncio.Future[Json], kind: int, message: list[Any]) -> None:
@@ -291,10 +304,21 @@ def _settle(future: asyncio.Future[Json], kind: int, message: list[Any]) -> None
     future.set_result(payload)
 
 
-def _basic(identity: str, password: str | None) -> dict[str, str]:
+def _keep_pongs_back(socket: ClientConnection) -> None:
+    """Let the connection answer no ping (row 57)."""
+    send_frame = socket.protocol.send_frame
+
+    def without_pongs(frame: Frame) -> None:
+        if frame.opcode is not Opcode.PONG:
+            send_frame(frame)
+
+    socket.protocol.send_frame = without_pongs  # type: ignore[method-assign]  # the library answers pings by itself
+
+
+def _basic(identity: str, password: bytes | None) -> dict[str, str]:
     if password is None:
         return {}
-    pair = base64.b64encode(f"{identity}:{password}".encode()).decode()
+    pair = base64.b64encode(f"{identity}:".encode() + password).decode()
     return {"Authorization": f"Basic {pair}"}
 
 
@@ -311,6 +335,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--max-a", type=float, default=32.0, help="the station's own limit, A")
     parser.add_argument("--phases", type=int, choices=(1, 2, 3), default=3, help="lines that the vehicle uses")
     parser.add_argument("--lag-s", type=float, default=2.0, help="from limit to draw, s")
+    parser.add_argument("--connectors", type=int, choices=range(1, 9), default=1, help="how many it has")
     parser.add_argument("--unplugged", action="store_true", help="begin without a vehicle")
     parser.add_argument("--rate-unit", choices=("Current", "Power"), help="profiles in A or W")
     parser.add_argument("--fault", choices=sorted(FAULTS), help="behave as such stations in the field do")
@@ -329,13 +354,15 @@ def _nothing(event: Json) -> None:
 
 async def _main(options: argparse.Namespace) -> None:
     kind = FAULTS.get(options.fault, Station)
-    station = kind(identity=options.id, max_a=options.max_a)
+    numbers = range(1, options.connectors + 1)
+    connectors = [kind(identity=options.id, max_a=options.max_a, connector=number) for number in numbers]
+    charger: Charger = connectors[0] if len(connectors) == 1 else Several(connectors)
     if options.rate_unit is not None:
-        station.configuration["ChargingScheduleAllowedChargingRateUnit"] = options.rate_unit
+        charger.configuration["ChargingScheduleAllowedChargingRateUnit"] = options.rate_unit
     write = _print if options.events_json else _nothing
-    client = StationClient(station, options.url, options.password, write, lag_s=options.lag_s)
-    if not options.unplugged:
-        client.plug(options.vehicle_a, options.phases)
+    client = StationClient(charger, options.url, options.password, write, lag_s=options.lag_s)
+    for number in () if options.unplugged else numbers:
+        client.plug(options.vehicle_a, options.phases, number)
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)

@@ -1,4 +1,4 @@
-"""A charging station with one connector that speaks OCPP 1.6J, as pure as its protocol allows.
+"""A charging station's connector, which is a whole station where it has one, in OCPP 1.6J, pure as far as that goes.
 
 The station keeps configuration keys, charging profiles and one transaction. It answers calls, tells which current is
 in force (the composite of its profiles, OCPP 1.6 part 1 section 3.13) and makes the messages that it would send.
@@ -7,7 +7,8 @@ Time is an argument: UTC for schedules, since profiles may be absolute. Nothing 
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
+from urllib.parse import quote
 
 from evenload.simulation.station_profiles import Profile, composite_a, parse_profile
 
@@ -40,6 +41,7 @@ class Station:
 
     identity: str
     max_a: float = 32.0
+    connector: int = 1
     lines: int = 3
     voltage_v: float = 230.0
     vehicle_a: float = 16.0
@@ -59,9 +61,29 @@ class Station:
     """By RemoteStopTransaction; it starts again when told, or when the vehicle comes anew."""
     told_to_start: bool = False
     may_start_remotely: bool = True
+    coming: Profile | None = None
+    """A profile that came with a remote start, for the transaction that it starts."""
 
     boots = True
     """Does it send BootNotification when it connects; few must (row 51)."""
+    subprotocols: ClassVar[tuple[str, ...]] = ("ocpp1.6",)
+    answers_pings = True
+    wrong_id = ""
+    """Under which id it sends what it does not answer properly; "" = it is silent."""
+    repeats_stops = False
+
+    def path(self) -> str:
+        """Return the path that it dials."""
+        return f"/{quote(self.identity, safe='')}"
+
+    def secret(self, password: str) -> bytes:
+        """Return what it sends as its password."""
+        return password.encode()
+
+    @property
+    def connectors(self) -> tuple["Station", ...]:
+        """Return its connectors: itself."""
+        return (self,)
 
     def own_time(self, now: datetime) -> datetime:
         """Return the time by the station's clock."""
@@ -135,7 +157,12 @@ class Station:
 
     def status_notification(self, now: datetime) -> Json:
         """Return StatusNotification.req of the connector."""
-        return {"connectorId": 1, "errorCode": "NoError", "status": self.status, "timestamp": stamp(self.own_time(now))}
+        return {
+            "connectorId": self.connector,
+            "errorCode": "NoError",
+            "status": self.status,
+            "timestamp": stamp(self.own_time(now)),
+        }
 
     def meter_values(self, now: datetime) -> Json:
         """Return MeterValues.req with current and voltage per phase, power and energy."""
@@ -149,7 +176,7 @@ class Station:
         samples.append(_sample(f"{self.energy_wh:.0f}", "Energy.Active.Import.Register", "Wh"))
         samples.append(_sample(f"{self.allowed_a(now):.1f}", "Current.Offered", "A"))
         message: Json = {
-            "connectorId": 1,
+            "connectorId": self.connector,
             "meterValue": [{"timestamp": stamp(self.own_time(now)), "sampledValue": samples}],
         }
         return message if self.transaction is None else {**message, "transactionId": self.transaction}
@@ -157,7 +184,7 @@ class Station:
     def start_transaction(self, now: datetime) -> Json:
         """Return StartTransaction.req."""
         return {
-            "connectorId": 1,
+            "connectorId": self.connector,
             "idTag": "FREE",
             "meterStart": round(self.energy_wh),
             "timestamp": stamp(self.own_time(now)),
@@ -166,6 +193,9 @@ class Station:
     def started(self, transaction: int, now: datetime) -> None:
         """Note the id that the central system gave."""
         self.transaction, self.transaction_from = transaction, self.own_time(now)
+        if self.coming is not None:
+            self.profiles[(self.coming.purpose, self.coming.stack_level)] = self.coming
+            self.coming = None
 
     def stop_transaction(self, now: datetime, reason: str) -> Json:
         """Return StopTransaction.req and forget the transaction with its TxProfiles."""
@@ -200,7 +230,7 @@ def _set_profile(station: Station, payload: Json, now: datetime) -> Json:
     """Take a profile when it is well formed and lawful here; one of the same purpose and level is replaced."""
     connector = payload.get("connectorId")
     profile = parse_profile(payload.get("csChargingProfiles"), station.lines * station.voltage_v, station.own_time(now))
-    if profile is None or connector not in (0, 1):
+    if profile is None or connector not in (0, station.connector):
         return {"status": "Rejected"}
     if profile.purpose == "TxProfile" and (connector == 0 or station.transaction is None):
         return {"status": "Rejected"}
@@ -239,7 +269,12 @@ def _composite(station: Station, payload: Json, now: datetime) -> Json:
         "chargingRateUnit": "A",
         "chargingSchedulePeriod": [{"startPeriod": 0, "limit": round(station.allowed_a(now), 1)}],
     }
-    return {"status": "Accepted", "connectorId": 1, "scheduleStart": stamp(now), "chargingSchedule": schedule}
+    return {
+        "status": "Accepted",
+        "connectorId": station.connector,
+        "scheduleStart": stamp(now),
+        "chargingSchedule": schedule,
+    }
 
 
 def _get_configuration(station: Station, payload: Json, now: datetime) -> Json:
@@ -286,10 +321,11 @@ def _reset(station: Station, payload: Json, now: datetime) -> Json:
 
 def _remote_start(station: Station, payload: Json, now: datetime) -> Json:
     """Start the plugged vehicle's transaction, where it waits for that."""
-    del payload, now
     if not station.plugged or station.transaction is not None or not station.may_start_remotely:
         return {"status": "Rejected"}
     station.told_to_start, station.told_to_stop = True, False
+    watts_per_amp = station.lines * station.voltage_v
+    station.coming = parse_profile(payload.get("chargingProfile"), watts_per_amp, station.own_time(now))
     return {"status": "Accepted"}
 
 

@@ -121,6 +121,18 @@ class ForeignTxProfile(Odd):
 
 
 @dataclass
+class ForeignTxProfileZero(Odd):
+    """A TxProfile of another backend, on the highest level, allows 0 A."""
+
+    rows: ClassVar[Rows] = (8, 14)
+
+    def started(self, transaction: int, now: datetime) -> None:
+        """Begin with the foreign profile."""
+        super().started(transaction, now)
+        self.profiles[("TxProfile", 99)] = Profile(77, "TxProfile", 99, "Relative", now, ((0.0, 0.0),))
+
+
+@dataclass
 class StuckAtZero(Odd):
     """A TxDefaultProfile of another backend allows 0 A."""
 

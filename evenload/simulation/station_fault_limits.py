@@ -16,6 +16,8 @@ class Odd(Station):
     """A station with a fault; `rows` are those of ocpp.md section 5."""
 
     rows: ClassVar[Rows] = ()
+    entry: ClassVar[Json] = {}
+    """What its entry in the site file's `stations` must say."""
 
 
 @dataclass
@@ -126,6 +128,20 @@ class StackLevelZeroOnly(Odd):
 
 
 @dataclass
+class RejectsStackLevel(Odd):
+    """Says that it takes levels up to 3, and rejects 3."""
+
+    rows: ClassVar[Rows] = (10,)
+
+    def __post_init__(self) -> None:
+        self.configuration["ChargeProfileMaxStackLevel"] = "3"
+
+    def refuses(self, connector: int, profile: Profile, payload: Json) -> bool:
+        """Reject its own maximum."""
+        return profile.stack_level >= 3
+
+
+@dataclass
 class StrictNumbers(Odd):
     """Rejects more than one decimal, and levels that are no whole numbers."""
 
@@ -167,6 +183,19 @@ class ClockBehind(ClockAhead):
     """Its clock is ten minutes behind."""
 
     drift_s: float = -600.0
+
+
+@dataclass
+class ClockDrift(Odd):
+    """Its clock runs fast: 2.5 s a minute, an hour a day."""
+
+    rows: ClassVar[Rows] = (23,)
+    since: datetime | None = None
+
+    def own_time(self, now: datetime) -> datetime:
+        """Return the time by its own clock, which was right when it was first looked at."""
+        self.since = self.since or now
+        return now + (now - self.since) / 24
 
 
 @dataclass

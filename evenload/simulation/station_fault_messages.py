@@ -324,6 +324,7 @@ class NeedsRemoteStart(Odd):
     """Waits for RemoteStartTransaction after plugging in."""
 
     rows: ClassVar[Rows] = (72,)
+    entry: ClassVar[Json] = {"overrides": {"remote_start": True}}
 
     def starts(self) -> bool:
         """Start when told."""

@@ -8,6 +8,7 @@ from typing import Final
 
 from evenload.simulation import station_fault_deeds as deeds
 from evenload.simulation import station_fault_limits as limits
+from evenload.simulation import station_fault_links as links
 from evenload.simulation import station_fault_messages as messages
 from evenload.simulation.station_core import Station
 from evenload.simulation.station_fault_limits import Odd
@@ -15,6 +16,7 @@ from evenload.simulation.station_fault_limits import Odd
 KINDS: Final[tuple[type[Odd], ...]] = (
     limits.WattsOnly, limits.WattsOnlyUnsaid, limits.AmpsOnly, limits.OddUnitWord, limits.OnlyDefaultProfile,
     limits.OnlyMaxProfile, limits.MaxProfileIgnored, limits.TxProfileIgnored, limits.StackLevelZeroOnly,
+    limits.RejectsStackLevel, limits.ClockDrift, deeds.ForeignTxProfileZero,
     limits.StrictNumbers, limits.FewSlots, deeds.ZeroRejected, deeds.ZeroRejectedNoStop, deeds.ZeroEndsSession,
     deeds.IgnoresFirstAfterPause, deeds.AcceptsAndIgnores, deeds.IgnoresUntilReset, deeds.ForeignTxProfile,
     deeds.StuckAtZero, deeds.ClearDoesNothing, deeds.LoadBalancerOff, limits.ClockAhead, limits.ClockBehind,
@@ -25,7 +27,9 @@ KINDS: Final[tuple[type[Odd], ...]] = (
     messages.MeterValuesAsObject, messages.OddErrorCode, messages.TimesWithoutZone, messages.StatusFrom1970,
     messages.OldSamplesAmongNew, messages.MeasurandsRefused, messages.ValuesOnTriggerOnly, messages.SlowSamples,
     messages.RegisterRestarts, messages.NoBootOnReconnect, messages.NoTriggers, messages.NoConfiguration,
-    messages.OfflineIdInStop, messages.StatusInsteadOfStop, messages.NeedsRemoteStart,
+    messages.OfflineIdInStop, messages.StatusInsteadOfStop, messages.NeedsRemoteStart, links.HexPassword,
+    links.NoSubprotocol, links.OddPath, links.PingsUnanswered, links.DeafAfterAWhile, links.WrongAnswerIds,
+    links.RepeatsStops, links.RunsAlready,
 )  # fmt: skip
 
 

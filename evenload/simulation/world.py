@@ -105,7 +105,7 @@ class World:
 
     def measure(self, name: str) -> None:
         """Let one outlet measure now."""
-        lines = tuple(self.site.phases[line] for line in self.appetites[name].lines)
+        lines = self.outlets[name].lines[: len(self.appetites[name].lines)]
         self.outlets[name] = outlet.measure(self.outlets[name], self.tracks[name].now_a, lines, self.now_s)
 
     def state_of(self, name: str) -> LoadState:
@@ -220,7 +220,7 @@ class World:
 
 
 def _appetite(site: Site, load: Load, facts: LoadFacts, wants: bool) -> Appetite:
-    lines = tuple(site.phases.index(phase) for phase in phases_of(load, site))
+    lines = tuple(site.phases.index(phase) for phase in facts.wired or phases_of(load, site))
     follows = isinstance(load, Evse) or not load.all_or_nothing
     rated_a = None
     if isinstance(load, Device) and not follows:

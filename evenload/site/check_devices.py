@@ -66,6 +66,22 @@ def needed_meters(site: Site, report: Report) -> None:
         report.fault("meters", what, "add one with role: inverter or solar", involves=("meters", "grid"))
 
 
+def unseen_house(site: Site, report: Report) -> None:
+    """Behind an asymmetric inverter the grid meter does not show what the house draws on each phase."""
+    if site.inverter is None or not site.inverter.asymmetric or len(site.phases) < 2:
+        return
+    told = site.inverter.wiring == "series" and bool(_of_role(site, "inverter"))
+    if told or _of_role(site, "household"):
+        return
+    report.warning(
+        "inverter.asymmetric",
+        "no meter shows what the house draws on each phase behind this inverter",
+        "add one with role: household, or for wiring: series role: inverter; until then a start may lie over the"
+        " breaker for a moment, until the next reading lowers it",
+        involves=("meters", "phases"),
+    )
+
+
 def circuit_meters(site: Site, report: Report) -> None:
     """A circuit's meter exists, has the role circuit, and serves one circuit."""
     used: dict[str, str] = {}

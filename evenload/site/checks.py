@@ -194,6 +194,7 @@ REAL_CHECKS: tuple[Check, ...] = (
     check_loads.plug_phases,
     check_devices.grid_meter,
     check_devices.needed_meters,
+    check_devices.unseen_house,
     check_devices.meter_phases,
     check_devices.meter_fields,
     check_devices.meter_periods,

@@ -314,32 +314,6 @@ class SgReadyPlug(Options, frozen=True, kw_only=True):
     timeout_s: Timeout = 2.0
 
 
-class StationOverrides(Options, frozen=True, kw_only=True):
-    """A station's `overrides`: what the gateway learns wrong about it. The site keeps them as a mapping."""
-
-    rate_unit: Annotated[Literal["A", "W"] | None, Meta(description="unit of charging profiles")] = None
-    purpose: Annotated[
-        Literal["TxProfile", "TxDefaultProfile", "ChargePointMaxProfile"] | None,
-        Meta(description="purpose of the working profile"),
-    ] = None
-    kind: Annotated[
-        Literal["absolute", "relative"] | None, Meta(description="what the profile's times are counted from")
-    ] = None
-    stack_level: Annotated[
-        Annotated[int, Meta(ge=0, le=1_000)] | None, Meta(description="stack level of the working profile")
-    ] = None
-    interval_s: Annotated[
-        Annotated[int, Meta(ge=1, le=3_600)] | None, Meta(description="period of meter values, s")
-    ] = None
-    expiry: Annotated[
-        bool | None, Meta(description="false: its profiles do not end by themselves; it counts at its rating")
-    ] = None
-    ping: Annotated[bool | None, Meta(description="false: it never answers a WebSocket ping; do not ask")] = None
-    remote_start: Annotated[
-        bool | None, Meta(description="true: it waits for a remote start after a vehicle is plugged in")
-    ] = None
-
-
 INVERTERS: tuple[str, ...] = (
     "deye", "foxess", "goodwe", "growatt", "huawei", "sma", "sofar", "solaredge", "sungrow", "victron",
 )  # fmt: skip

@@ -1,8 +1,8 @@
 """What every load falls back to when nothing controls it, and the proof that this fits (invariant I5).
 
 When all leases, profiles and timers have run out, a load draws its failsafe current; a plug without a timer of its own,
-and a station declared without expiry (`overrides: {expiry: false}`), may stay at its rating. On every bound b (breaker,
-circuit, station; each per phase) must hold
+and a station declared without expiry (`overrides: {expiry: false}`), may stay at its rating; one that takes no
+limit below `overrides: {min_a: …}` stays at that. On every bound b (breaker, circuit, station; each phase) must hold
 
     Σ rating(stuck) + Σ failsafe(others) ≤ limit_b − household_b
 
@@ -40,10 +40,7 @@ def failsafe_currents(site: Site) -> dict[str, float]:
     when `prove` has found nothing.
     """
     shares = _auto_shares(site)
-    return {
-        name: shares[name] / 10 if name in shares else _own_failsafe_da(load, site) / 10
-        for name, load in site.loads.items()
-    }
+    return {name: max(shares.get(name, 0), _own_failsafe_da(load, site)) / 10 for name, load in site.loads.items()}
 
 
 def dead_currents(site: Site) -> dict[str, float]:
@@ -144,10 +141,21 @@ def _rating_da(load: Load, site: Site) -> int:
 
 
 def _own_failsafe_da(load: Load, site: Site) -> int:
-    """Return the failsafe that the file fixes, in 0.1 A; 0 for `auto`."""
+    """Return the failsafe that the file fixes, in 0.1 A; for `auto` 0, or the least that its station takes."""
     if isinstance(load, Device):
         return plug_da(load.dead_w, site.voltage_v, max(1, len(phases_of(load, site))))
-    return 0 if load.failsafe_a == "auto" else ceil_da(load.failsafe_a)
+    return max(0 if load.failsafe_a == "auto" else ceil_da(load.failsafe_a), least_da(load, site))
+
+
+def least_da(load: Load, site: Site) -> int:
+    """Return the least limit that an EVSE's station takes, as the file pins it, in 0.1 A; 0 where it takes 0."""
+    station = station_of(load, site) if isinstance(load, Evse) else None
+    if station is None or not isinstance(load, Evse):
+        return 0
+    pinned = station.overrides.get("min_a")
+    if isinstance(pinned, int | float):
+        return ceil_da(pinned)
+    return ceil_da(load.min_a) if station.overrides.get("zero") == "rejected" else 0
 
 
 def _fixed_da(site: Site) -> dict[str, int]:
@@ -167,7 +175,8 @@ def _auto_shares(site: Site) -> dict[str, int]:
     if not autos or _household_a(site) is None:
         return {}
     wanted = {name: floor_da(load.max_a) for name, load in autos.items()}
-    return _shares(site, wanted, _fixed_da(site))
+    others = {name: amount for name, amount in _fixed_da(site).items() if name not in autos}
+    return _shares(site, wanted, others)
 
 
 def largest_failsafes(site: Site) -> dict[str, int]:

@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 
 from evenload.site.device_drivers import DEVICE_DRIVERS
-from evenload.site.drivers import METER_DRIVERS, Options, StationOverrides
+from evenload.site.drivers import METER_DRIVERS, Options
 from evenload.site.leaves import ALIASES
+from evenload.site.overrides import StationOverrides
 from evenload.site.schema import Site
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

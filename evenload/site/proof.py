@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from evenload.contracts.units import ceil_da
-from evenload.site.failsafe import Bound, bounds, dead_currents, is_stuck, largest_failsafes
+from evenload.site.failsafe import Bound, bounds, dead_currents, is_stuck, largest_failsafes, least_da
 from evenload.site.findings import Report
 from evenload.site.power_drivers import PowerOptions
 from evenload.site.scalars import plain_number
@@ -61,6 +61,11 @@ def _unprovable(site: Site, report: Report) -> None:
         elif isinstance(load, Plug) and load.failsafe_on:
             what = "a plug that is on as its failsafe cannot be proven to fit without grid.household_max_a"
             report.fault(f"loads.{name}.failsafe_on", what, f"{add}; or write false", involves=involves)
+        elif least_da(load, site) > 0 and not is_stuck(load, site):
+            least = f"its station takes no limit below {least_da(load, site) / 10:g} A"
+            what = f"{least}; whether that fits cannot be proven without grid.household_max_a"
+            remedy = f"{add}; or allow 0 A in the station's own settings"
+            report.warning(f"loads.{name}.failsafe_a", what, remedy, involves=involves)
         elif is_stuck(load, site) or (isinstance(load, Device) and load.dead_w > 0):
             what = f"{_why_stuck(load)}; whether that fits cannot be proven without grid.household_max_a"
             report.warning(_stuck_path(name, load), what, f"{add}, or {_stuck_remedy(load)}", involves=involves)

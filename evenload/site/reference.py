@@ -7,16 +7,9 @@ import msgspec
 from msgspec import inspect
 
 from evenload.site.device_drivers import DEVICE_DRIVERS
-from evenload.site.drivers import (
-    HAS_TIMER,
-    METER_DRIVERS,
-    PLUG_DRIVERS,
-    EntityFields,
-    RegisterFields,
-    StationOverrides,
-    ValueFields,
-)
+from evenload.site.drivers import HAS_TIMER, METER_DRIVERS, PLUG_DRIVERS, EntityFields, RegisterFields, ValueFields
 from evenload.site.leaves import bare
+from evenload.site.overrides import StationOverrides
 from evenload.site.schema import Battery, Circuit, Device, Evse, Grid, Inverter, Meter, Mqtt, Site, Station
 
 HEAD = """# The site file

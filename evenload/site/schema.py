@@ -121,7 +121,8 @@ class Station(Section, frozen=True, kw_only=True):
 
     max_a: Annotated[PositiveAmps | None, Meta(description="limit of the whole station, A per phase")] = None
     connectors: Annotated[
-        Literal["concurrent", "sequential"], Meta(description="may several outlets charge at once")
+        Literal["concurrent", "sequential"],
+        Meta(description="concurrent: outlets share its limit; sequential: one vehicle at a time, by priority"),
     ] = "concurrent"
     version: Annotated[Literal["1.6", "2.0.1", "2.1"] | None, Meta(description="pinned OCPP version")] = None
     password_file: Annotated[str | None, Meta(description="file with its Basic password, beside the site file")] = None
@@ -139,9 +140,10 @@ class Evse(Section, frozen=True, kw_only=True, tag="evse", tag_field="type"):
     evse: Annotated[int, Meta(ge=1, le=100, description="connector (1.6) or EVSE (2.x)")] = 1
     min_a: Annotated[float, Meta(ge=0, le=10_000, description="lowest charging current, A; IEC 61851: 6")] = 6.0
     max_a: Annotated[float, Meta(gt=0, le=400, description="highest charging current, A per line")] = 16.0
-    phases: Annotated[tuple[Phase, ...] | None, Meta(description="site phase of each line, in order; none = all")] = (
-        None
-    )
+    phases: Annotated[
+        tuple[Phase, ...] | None,
+        Meta(description="site phase of each line, in order; none = all; wrong ones are found while charging and told"),
+    ] = None
     priority: Annotated[int, Meta(ge=0, le=1_000_000, description="lowest first")] = 1
     mode: Annotated[Mode, Meta(description="what power it may use; continuous = standard")] = "standard"
     circuit: Annotated[Name | None, Meta(description="the circuit it is on; none = the main breaker")] = None

@@ -9,7 +9,6 @@ large), cuts with the high ones. Once both are equal the decisions are equal.
 from msgspec import Struct
 
 from evenload.contracts.events import LoadState
-from evenload.contracts.phases import PHASES
 from services.allocator.facts import Heard
 from services.allocator.memory import Command, LoadMemory
 from services.allocator.plan import MA, MASK_PHASES, PlannedLoad
@@ -45,10 +44,10 @@ def line_mask(load: PlannedLoad, memory: LoadMemory) -> int:
 
 def measured_ma(state: LoadState) -> Phases | None:
     """Return the measured current per site phase in mA, None when never measured."""
-    if state.measured_a is None:
+    measured = state.measured_a
+    if measured is None:
         return None
-    one, two, three = (state.measured_a.get(phase) or 0.0 for phase in PHASES)
-    return round(one * MA), round(two * MA), round(three * MA)
+    return round((measured.l1 or 0.0) * MA), round((measured.l2 or 0.0) * MA), round((measured.l3 or 0.0) * MA)
 
 
 def sampled_s(heard: Heard[LoadState]) -> float:

@@ -1,5 +1,6 @@
 """One decision for one site: (plan, memory, facts, now) → (memory, outcome). Pure; every reading leads here.
 
+0. What newly measured steps say of the wiring is learned and in force at once (`wiring`, `rewired`).
 1. The memory is brought up to date with what the loads did (`watch`).
 2. Facts become two images of the surroundings, for cutting and for raising (`belief`, `around`).
 3. Each image is decided jointly (`share`), so there is a share to cut to and a share to rise to.
@@ -26,9 +27,11 @@ from services.allocator.offers import with_offers
 from services.allocator.outside import outside_limits
 from services.allocator.plan import MA, Plan, PlannedLoad
 from services.allocator.raises import Rise, raises
+from services.allocator.rewired import in_force, on_both, relabelled
 from services.allocator.share import Share, allocate
 from services.allocator.wants import class_of, party
 from services.allocator.watch import watched
+from services.allocator.wiring import learned
 
 RENEW_S = 4.0
 LEASE_S = 15.0
@@ -54,9 +57,12 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
 def decide(plan: Plan, memory: Memory, facts: Facts, now_s: float, *, now: datetime) -> tuple[Memory, Outcome]:
     """Return the next memory and what to do; never changes its arguments. `now_s` is monotonic, `now` is UTC."""
+    sides = read_sides(plan, facts, memory, now_s)
+    filed, known = plan, learned(plan, memory, facts, (sides, now_s))
+    plan = in_force(filed, known)
+    facts = relabelled(facts, filed, plan)
     plan = with_offers(plan, facts.loads)
-    known = watched(plan, memory, facts, now_s)
-    sides = read_sides(plan, facts, known, now_s)
+    known = watched(plan, known, facts, now_s)
     known = latched(plan, known, sides.soc_pct)
     if sides.soc_is_fresh:
         known = replace(known, soc_pct=sides.soc_pct, soc_s=now_s)
@@ -105,11 +111,13 @@ def _scene(plan: Plan, memory: Memory, facts: Facts, seen: tuple[Sides, float]) 
         )
         for load in plan.loads
     )
+    draws = on_both(draws, plan, memory)
     low, high = _sum([draw.low for draw in draws]), _sum([draw.high for draw in draws])
     if plan.limit_ma is not None and grid.age_s is not None:
         news = Seen(grid_s, _oldest_sample_s(plan, memory), low if low == high else None)
         memory = repeated(memory, grid, sides, news)
-        memory, grid = doubted(memory, grid, now_s, frozen=is_frozen(memory, sides, news))
+        wrong = is_frozen(memory, sides, news) or memory.grid_wiring.inverted_s is not None
+        memory, grid = doubted(memory, grid, now_s, frozen=wrong)
 
     def seen_with(draws_ma: Phases, lowest: bool) -> Surroundings:
         if grid.health == "failsafe" and grid.age_s is None:

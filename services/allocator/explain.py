@@ -27,6 +27,7 @@ from services.allocator.memory import LoadMemory, Memory
 from services.allocator.outside import is_lapsed, limit_in_force_w
 from services.allocator.plan import MA, MASK_PHASES, PlannedLoad
 from services.allocator.raises import Rise
+from services.allocator.rewired import wiring_alerts
 from services.allocator.share import Share
 from services.allocator.sources import Want, could_get
 
@@ -95,6 +96,8 @@ def _line(said: Said, load: PlannedLoad, board: Board) -> LoadDecision:
         by_hand=load.by_hand,
         status=state.status if state is not None else "unavailable",
         measured_a=state.measured_a if state is not None else None,
+        phases=load.phase_names,
+        wiring=known.wiring.state if known.wiring is not None else "unproven",
         setpoint_a=known.setpoint_ma / MA,
         target_a=share.given_ma / MA,
         could_get_a=_could_get(said, load, (known.setpoint_ma, state), board) / MA,
@@ -109,7 +112,8 @@ def _line(said: Said, load: PlannedLoad, board: Board) -> LoadDecision:
 def told_line(line: LoadDecision) -> str:
     """Return what makes a decision worth telling again when it changes: all but figures that move with each reading."""
     bound = "" if line.bound is None else bound_text(line.bound)
-    return f"{line.status} {line.mode} {line.by_hand} {line.reason} {line.rule} {bound}"
+    wired = line.wiring if line.wiring != "corrected" else f"on {line.phases}"
+    return f"{line.status} {line.mode} {line.by_hand} {line.reason} {line.rule} {bound} {wired}"
 
 
 def _reason(setpoint_ma: int, rule: str, share: Share, wish: str) -> str:
@@ -238,7 +242,13 @@ def _standing(said: Said) -> list[tuple[str, str, str, str]]:
     """Return (kind, about, text, remedy) of everything that is wrong now."""
     scene = said.scene
     found = []
-    if scene.plan.limit_ma is not None and scene.grid.health == "failsafe":
+    inverted = said.memory.grid_wiring.inverted_s is not None
+    if inverted:
+        about = (meter_names(scene.plan, said.facts, "grid") or ("grid",))[0]
+        text = "falls when loads draw more: it is taken to be inverted, all loads go to their failsafe"
+        remedy = "set invert: for it in the site file, or turn its current transformers around; it is tried each hour"
+        found.append(("grid_inverted", about, text, remedy))
+    if scene.plan.limit_ma is not None and scene.grid.health == "failsafe" and not inverted:
         about = (meter_names(scene.plan, said.facts, "grid") or ("grid",))[0]
         age = "never read" if scene.grid.age_s is None else "too old"
         found.append(
@@ -249,7 +259,7 @@ def _standing(said: Said) -> list[tuple[str, str, str, str]]:
                 "check the meter and its network",
             )
         )
-    if said.memory.doubted_s is not None:
+    if said.memory.doubted_s is not None and not inverted:
         about = (meter_names(scene.plan, said.facts, "grid") or ("grid",))[0]
         text = "repeats its value while loads move, or reads what cannot be"
         found.append(("grid_doubted", about, text, "restart the meter; check where it is mounted"))
@@ -281,7 +291,7 @@ def _standing(said: Said) -> list[tuple[str, str, str, str]]:
             limit_w = limit_in_force_w(heard_limit, scene.now_s)
             text = f"its heartbeat is missing: limited to {limit_w:g} W"
             found.append(("limit_source_lost", name, text, "check the source of the limit and its network"))
-    return found
+    return found + wiring_alerts(said.memory)
 
 
 def _not_shed(said: Said) -> list[int]:

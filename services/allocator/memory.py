@@ -7,7 +7,7 @@ clock, so that holds, pauses and grace times go on after a restart.
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
-from evenload.contracts.events import Mode
+from evenload.contracts.events import Mode, WiringState
 from evenload.contracts.units import Name
 
 
@@ -16,6 +16,57 @@ class Command(Struct, frozen=True):
 
     at_s: float
     setpoint_ma: int
+
+
+class Window(Struct, frozen=True, kw_only=True):
+    """Where a step of one load is measured from: its sample, and the currents at it, mA per site phase."""
+
+    at_s: float
+    """When the sample was taken."""
+    lines_ma: tuple[int, int, int]
+    """What the load drew on each of its lines."""
+    grid_ma: tuple[int, int, int]
+    """What the grid meter showed."""
+    rest_ma: tuple[int, int, int]
+    """The same without sun, battery and the other loads whose wiring is known."""
+    managed_ma: tuple[int, int, int]
+    """What all loads drew, as their wiring is believed."""
+    version: int
+    """`GridWiring.version` then: what is known of the others' wiring must not change within a window."""
+
+
+class Wiring(Struct, frozen=True, kw_only=True):
+    """On which site phase each line of a load is, and the evidence for it (engine.md section 6)."""
+
+    file: tuple[int, ...]
+    """Its phases in the site file, in the order of its lines: what was learned counts for these only."""
+    found: tuple[int, int, int]
+    """Site phase of each line in force; lines that the load lacks take the phases that are left."""
+    scores: tuple[tuple[float, float, float], ...] = ((0.0, 0.0, 0.0),) * 3
+    """Per line, the evidence for each site phase."""
+    confirmed: tuple[bool, bool, bool] = (False, False, False)
+    """Lines that are proven to be on their phase in force."""
+    doubts: tuple[tuple[int, int], ...] = ()
+    """(phase in force, phase by the scores) of lines that seem to be elsewhere."""
+    state: WiringState = "unproven"
+    window: Window | None = None
+
+
+class GridWiring(Struct, frozen=True, kw_only=True):
+    """The grid meter's sign, and what all loads' windows share."""
+
+    meter: str = ""
+    """The grid meters' entries in the site file, for which all this holds."""
+    read_s: float = -1e9
+    """When the newest reading that was looked at was taken."""
+    version: int = 0
+    """Rises whenever a line's wiring becomes known, doubtful or another one."""
+    steps: tuple[bool, ...] = ()
+    """Of the last steps, which moved the meter the other way."""
+    inverted_s: float | None = None
+    """Since when the meter is taken to be inverted."""
+    notable: tuple[str, ...] = ()
+    """Loads that are not, or seem not to be, on the phases of the site file."""
 
 
 class LoadMemory(Struct, frozen=True, kw_only=True):
@@ -74,6 +125,8 @@ class LoadMemory(Struct, frozen=True, kw_only=True):
     in_force_was_ma: int = 0
     in_force_s: float = -1e9
     """When it was last heard to change."""
+    wiring: Wiring | None = None
+    """None = nothing was learned yet."""
 
 
 class LimitMemory(Struct, frozen=True, kw_only=True):
@@ -118,6 +171,7 @@ class Memory(Struct, frozen=True, kw_only=True):
     """When a decision was last told."""
     told: tuple[str, ...] = ()
     """What was told of each load then."""
+    grid_wiring: GridWiring = GridWiring()
     contended: tuple[str, ...] = ()
     """Classes (urgency:priority) in which not all minimums fit, so that turns are taken."""
     alerts: tuple[tuple[str, str], ...] = ()
@@ -147,7 +201,13 @@ def rebased(memory: Memory, shift_s: float) -> Memory:
         repeated=None,
         doubted_s=None,
         failsafe_s=None,
+        grid_wiring=_sign_moved(memory.grid_wiring, shift_s),
     )
+
+
+def _sign_moved(wiring: GridWiring, shift_s: float) -> GridWiring:
+    inverted_s = None if wiring.inverted_s is None else wiring.inverted_s + shift_s
+    return replace(wiring, read_s=-1e9, inverted_s=inverted_s)
 
 
 def _moved(load: LoadMemory, shift_s: float) -> LoadMemory:
@@ -160,5 +220,6 @@ def _moved(load: LoadMemory, shift_s: float) -> LoadMemory:
         load,
         **moved,
         history=tuple(Command(command.at_s + shift_s, command.setpoint_ma) for command in load.history),
+        wiring=None if load.wiring is None else replace(load.wiring, window=None),
         starts_s=tuple(time + shift_s for time in load.starts_s),
     )

@@ -1,15 +1,25 @@
 """What the allocator measures of itself and of its sites; a fixed number of series for each load."""
 
+from msgspec import Struct
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from evenload.contracts.events import Decision
 from evenload.contracts.phases import PHASES
+from evenload.site.breaker import heat_after
 
 DECISION_BUCKETS_S = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 REASONS = (
     "breaker", "import", "circuit", "station", "load", "surplus", "excess", "battery", "no_import", "supply", "outside",
     "idle", "none",
 )  # fmt: skip
+
+
+class Warmth(Struct, frozen=True):
+    """Where the thermal integral of a phase stood at `at_s`, and what flowed from then on as a part of the rating."""
+
+    at_s: float
+    ratio: float
+    heat_ratio: float
 
 
 class AllocatorMetrics:
@@ -21,6 +31,8 @@ class AllocatorMetrics:
 
         self.grid = gauge("grid_amperes", "Grid current used for the decision, + import", "site", "phase")
         self.breaker = gauge("breaker_amperes", "Main breaker per phase", "site")
+        self.heat = gauge("breaker_heat_ratio", "Breaker's thermal integral: 1 = long at its rating", "site", "phase")
+        self._warm: dict[tuple[str, str], Warmth] = {}
         self.solar = gauge("solar_watts", "Solar production as read", "site")
         self.battery = gauge("battery_watts", "Battery power, + discharging", "site")
         self.soc = gauge("battery_soc_ratio", "Battery state of charge", "site")
@@ -33,6 +45,8 @@ class AllocatorMetrics:
         self.age = gauge("input_age_seconds", "Age of a fact at the newest decision", "site", "input")
         self.epoch = gauge("epoch", "Fencing epoch of the site", "site")
         self.alerts = gauge("alerts_standing", "Alerts that stand for the site", "site")
+        self.sites = gauge("sites_allocated", "Sites that this process allocates")
+        self.takeovers = Counter("evenload_takeovers", "Sites taken with a new epoch", registry=registry)
         self.decisions = Counter("evenload_decisions", "Decisions made", ["site"], registry=registry)
         self.sent = Counter("evenload_setpoints_sent", "Setpoints published", ["site"], registry=registry)
         self.withheld = Counter(
@@ -48,8 +62,8 @@ class AllocatorMetrics:
             registry=registry,
         )
 
-    def decided(self, decision: Decision, alerts: int) -> None:
-        """Show a decision."""
+    def decided(self, decision: Decision, alerts: int, now_s: float) -> None:
+        """Show a decision made at `now_s`, monotonic."""
         site = decision.site
         self.health.labels(site).set({"normal": 0, "frozen": 1, "failsafe": 2}[decision.health])
         self.epoch.labels(site).set(decision.epoch)
@@ -58,6 +72,7 @@ class AllocatorMetrics:
             self.breaker.labels(site).set(decision.breaker_a)
         for phase, current_a in decision.grid_a.items() if decision.grid_a is not None else ():
             self.grid.labels(site, phase).set(current_a)
+            self._warmed(site, phase, (current_a, decision.breaker_a, now_s))
         for gauge, value in ((self.solar, decision.solar_w), (self.battery, decision.battery_w)):
             if value is not None:
                 gauge.labels(site).set(value)
@@ -67,6 +82,17 @@ class AllocatorMetrics:
             if used.age_s is not None:
                 self.age.labels(site, used.name).set(used.age_s)
         self._loads(decision)
+
+    def _warmed(self, site: str, phase: str, seen: tuple[float, float | None, float]) -> None:
+        """Go on with the thermal integral of a phase; what flowed since the last decision was as it was then."""
+        current_a, breaker_a, now_s = seen
+        if not breaker_a:
+            return
+        ratio = max(0.0, current_a) / breaker_a
+        before = self._warm.get((site, phase), Warmth(now_s, ratio, ratio**2))
+        heat_ratio = heat_after(before.heat_ratio, before.ratio, now_s - before.at_s)
+        self._warm[(site, phase)] = Warmth(now_s, ratio, heat_ratio)
+        self.heat.labels(site, phase).set(heat_ratio)
 
     def _loads(self, decision: Decision) -> None:
         site = decision.site
@@ -86,6 +112,8 @@ class AllocatorMetrics:
             gauge.remove(site)
         for phase in PHASES:
             self.grid.remove(site, phase)
+            self.heat.remove(site, phase)
+            self._warm.pop((site, phase), None)
         for load in loads:
             for gauge in (self.setpoint, self.target, self.could_get):
                 gauge.remove(site, load)

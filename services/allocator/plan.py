@@ -41,6 +41,7 @@ class PlannedLoad(Struct, frozen=True, kw_only=True):
     all_or_nothing: bool
     mask: int
     phases: tuple[int, ...]
+    phase_names: tuple[Phase, ...]
     slots: tuple[int, ...]
     nodes: tuple[int, ...]
     failsafe_ma: int
@@ -83,6 +84,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     limit_ma: int | None
     import_ma: int | None
     meters: dict[str, tuple[str, ...]]
+    grid_meter: str = ""
+    """The entries of the grid meters in the site file, in one text: a changed one is another meter."""
 
     @property
     def battery(self) -> Battery | None:
@@ -134,6 +137,7 @@ def compile_plan(site: Site, overrides: tuple[Override, ...] = ()) -> Plan:
         nodes=nodes,
         distribution=effective.distribution,
         meters=_meters_by_role(effective),
+        grid_meter=repr([(name, meter) for name, meter in sorted(site.meters.items()) if meter.role == "grid"]),
         **_root_limits(effective),
     )
 
@@ -206,6 +210,7 @@ def _planned(name: str, site: Site, nodes: tuple[int, ...], failsafe_a: float) -
         all_or_nothing=isinstance(load, Device) and load.all_or_nothing,
         mask=sum(BITS[phase] for phase in phases),
         phases=numbers,
+        phase_names=phases,
         slots=tuple(node * 3 + phase for node in nodes for phase in numbers),
         nodes=nodes,
         failsafe_ma=_ma(failsafe_a),

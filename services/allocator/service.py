@@ -5,32 +5,30 @@ was paused, or cut off, sends nothing before it has taken its sites anew with a 
 """
 
 import asyncio
-import secrets
 from collections.abc import Callable, Coroutine
-from pathlib import Path
+from contextlib import suppress
 from typing import Any
 
 from evenload.contracts import subjects
 from evenload.contracts.commands import CommandRejected, CommandReply, SiteCommand
-from evenload.contracts.records import EpochRecord, OverrideRecord, OwnerRecord
+from evenload.contracts.records import EpochRecord, OverrideRecord
 from evenload.contracts.wire import Codec, ContractError, encode
 from evenload.runtime.bus import BusError, Conflict, Subscription
 from evenload.runtime.service import Context
 from evenload.runtime.site_config import watch_sites
 from evenload.site.schema import Site
-from services.allocator.keeping import KeptMemory, recalled
+from services.allocator.lease_service import Lease
+from services.allocator.memory_service import Keeper
 from services.allocator.metrics import AllocatorMetrics
 from services.allocator.overrides import Overrides, applied, in_force
-from services.allocator.ownership import LEASE_S, RENEW_S, owned
+from services.allocator.ownership import RENEW_S
 from services.allocator.site_service import Config, SiteTask
 
-SNAPSHOT_S = 30.0
 EPOCH_TRIES = 20
 Change = Callable[[Site, Overrides], tuple[Overrides, CommandReply | None]]
 _COMMAND = Codec(SiteCommand, "command")
 _EPOCH = Codec(EpochRecord, "EpochRecord")
 _OVERRIDES = Codec(OverrideRecord, "OverrideRecord")
-_KEPT = Codec(KeptMemory, "KeptMemory")
 
 
 class Allocator:
@@ -39,19 +37,13 @@ class Allocator:
     def __init__(self, ctx: Context) -> None:
         self.ctx = ctx
         self.metrics = AllocatorMetrics(ctx.metrics.registry)
-        self.process = f"{ctx.bus.boot}-{secrets.token_hex(4)}"
-        self.machine_boot = _machine_boot()
+        self._changed = asyncio.Event()
+        self.lease = Lease(ctx, self._changed.set, self._drop_all)
+        self.keeper = Keeper(ctx)
         self._configs: dict[str, Config] = {}
-        self._others: set[str] = set()
         self._tasks: dict[str, SiteTask] = {}
         self._ended: dict[str, asyncio.Event] = {}
-        self._renewed_s = -1e9
-        self._changed = asyncio.Event()
         self._locks: dict[str, asyncio.Lock] = {}
-
-    def owns(self) -> bool:
-        """Tell whether this process still holds its lease."""
-        return self.ctx.clock.monotonic() - self._renewed_s < LEASE_S
 
     def on_site(self, name: str, site: Site | None, config_rev: int) -> None:
         """Take a site file into force; None = removed."""
@@ -65,46 +57,20 @@ class Allocator:
             self._tasks[name].configure(self._configs[name])
         self._changed.set()
 
-    async def renew(self) -> None:
-        """Keep this process's key alive; a lease that was lost is noticed by `owns`."""
-        bucket = await self.ctx.bus.bucket(subjects.OWNERS)
-        while not self.ctx.stopping.is_set():
-            asked_s = self.ctx.clock.monotonic()
-            lost = asked_s - self._renewed_s >= LEASE_S
-            record = OwnerRecord(process=self.process, sites=tuple(sorted(self._tasks)))
-            await bucket.put(self.process, encode(record))
-            if lost:
-                self._drop_all()
-            self._renewed_s = asked_s
-            self.ctx.health.set("lease", True)
-            self._changed.set()
-            await self._pause(RENEW_S)
-        await bucket.delete(self.process)
-
     def _drop_all(self) -> None:
         """After a lost lease every site is taken anew, with a higher epoch."""
         for name in list(self._tasks):
             self._ended[name].set()
 
-    async def watch_owners(self) -> None:
-        """Follow which other allocators live."""
-        bucket = await self.ctx.bus.bucket(subjects.OWNERS)
-        async with bucket.watch() as changes:
-            async for change in changes:
-                before = set(self._others)
-                if change.key != self.process:
-                    (self._others.discard if change.value is None else self._others.add)(change.key)
-                if before != self._others:
-                    self._changed.set()
-
     async def assign(self) -> None:
-        """Take and give up sites whenever owners or sites changed; keys that expired without a word are looked up."""
-        bucket = await self.ctx.bus.bucket(subjects.OWNERS)
+        """Take and give up sites whenever owners or sites changed."""
         while not self.ctx.stopping.is_set():
             await self._wait_changed(RENEW_S)
-            if self._others:
-                self._others = set(await bucket.keys()) - {self.process}
-            mine = owned(self.process, self._others, self._configs) if self.owns() else set()
+            with suppress(BusError):
+                await self.lease.look_up()
+            mine = self.lease.mine(self._configs)
+            if self.ctx.stopping.is_set():
+                return
             for name in sorted(set(self._tasks) - mine):
                 self._ended[name].set()
             for name in sorted(mine - set(self._tasks)):
@@ -122,9 +88,15 @@ class Allocator:
         waiting.cancel()
 
     def _begin(self, name: str) -> None:
-        task = SiteTask(self.ctx, self.metrics, self._configs[name], self.owns)
-        self._tasks[name], self._ended[name] = task, asyncio.Event()
+        ended = asyncio.Event()
+        task = SiteTask(self.ctx, self.metrics, self._configs[name], lambda: self.lease.holds() and not ended.is_set())
+        self._tasks[name], self._ended[name] = task, ended
+        self._tell_sites()
         self.ctx.spawn(f"site {name}", lambda: self._site(task), drains=True)
+
+    def _tell_sites(self) -> None:
+        self.lease.allocates(self._tasks)
+        self.metrics.sites.set(len(self._tasks))
 
     async def _site(self, task: SiteTask) -> None:
         """Own one site until it is given up or the service stops; its failure restarts it and no other."""
@@ -135,6 +107,7 @@ class Allocator:
                 ended.set()
                 return
             await task.listen()
+            await self.lease.let_go_elsewhere(task.name)
             await self._recall(task)
             answering = await self.ctx.bus.serve(subjects.command(task.name), self._answer)
             await self._until(task.run(lambda seen: self._raise_epoch(task.name, seen)), ended)
@@ -142,9 +115,11 @@ class Allocator:
             if answering is not None:
                 await answering.stop()
             await task.deafen()
-            await self._keep(task)
+            await self.keeper.keep(task)
             if ended.is_set() or self.ctx.stopping.is_set():
                 self._tasks.pop(task.name, None)
+                self.keeper.forget(task.name)
+                self._tell_sites()
                 self._changed.set()
 
     async def _until(self, work: Coroutine[Any, Any, None], ended: asyncio.Event) -> None:
@@ -164,10 +139,7 @@ class Allocator:
 
     async def _recall(self, task: SiteTask) -> None:
         """Take the site's memory and overrides."""
-        kept = await (await self.ctx.bus.bucket(subjects.MEMORY)).get(task.name)
-        if kept is not None:
-            self._take_kept(task, kept.value)
-        task.recalled = True
+        await self.keeper.recall(task)
         items, _ = await self._stored_overrides(task.name)
         if task.name in self._configs:
             self._put_in_force(task.name, items)
@@ -180,24 +152,20 @@ class Allocator:
         if name in self._tasks:
             self._tasks[name].configure(self._configs[name])
 
-    def _take_kept(self, task: SiteTask, value: bytes) -> None:
-        try:
-            kept: KeptMemory = _KEPT.decode(value, f"bucket memory/{task.name}")
-        except ContractError as fault:
-            self.ctx.complain(f"memory {task.name}", f"{fault}; starting without it")
-            return
-        task.resume(recalled(kept, self.machine_boot, self.ctx.clock.monotonic(), self.ctx.clock.utc()))
-
     async def _raise_epoch(self, name: str, seen: int) -> int:
-        """Return an epoch of our own above all that were stored or seen, by compare-and-set.
+        """Return an epoch of our own above all that were stored or seen, by compare-and-set; 0: the site is not ours.
 
-        Raises `BusError` when it cannot be had.
+        A higher one that was seen may be that of the owner who has it now. Raises `BusError` when it cannot be had.
         """
+        await self.lease.look_up()
+        if name not in self.lease.mine((name,)):
+            self._ended[name].set()
+            return 0
         bucket = await self.ctx.bus.bucket(subjects.EPOCHS)
         for _ in range(EPOCH_TRIES):
             entry = await bucket.get(name)
             stored = _EPOCH.decode(entry.value) if entry is not None else EpochRecord(site=name, epoch=1, process="")
-            record = EpochRecord(site=name, epoch=max(stored.epoch, seen) + 1, process=self.process)
+            record = EpochRecord(site=name, epoch=max(stored.epoch, seen) + 1, process=self.lease.process)
             try:
                 if entry is None:
                     await bucket.create(name, encode(record))
@@ -205,50 +173,15 @@ class Allocator:
                     await bucket.update(name, encode(record), entry.revision)
             except Conflict:
                 continue
+            self.metrics.takeovers.inc()
             return int(record.epoch)
         raise BusError(f"epoch of site {name}", "another allocator keeps taking it", "stop one of them")
 
-    async def _keep(self, task: SiteTask) -> None:
-        """Store the site's memory for whoever comes next; never before it was recalled, nor over a later owner's."""
-        if not task.recalled or not task.epoch:
-            return
-        kept = KeptMemory(
-            epoch=task.epoch,
-            machine_boot=self.machine_boot,
-            saved_s=self.ctx.clock.monotonic(),
-            saved_at=self.ctx.clock.utc(),
-            memory=task.memory,
-            limits=task.kept_limits(),
-        )
-        try:
-            await self._put_kept(task.name, kept)
-        except BusError as fault:
-            self.ctx.complain(f"keep {task.name}", f"memory of site {task.name} not stored: {fault}")
-
-    async def _put_kept(self, name: str, kept: KeptMemory) -> None:
-        bucket = await self.ctx.bus.bucket(subjects.MEMORY)
-        entry = await bucket.get(name)
-        if entry is None:
-            await bucket.create(name, encode(kept))
-            return
-        try:
-            later = _KEPT.decode(entry.value).epoch > kept.epoch
-        except ContractError:
-            later = False
-        if not later:
-            await bucket.update(name, encode(kept), entry.revision)
-
     async def snapshots(self) -> None:
-        """Store every site's memory from time to time, at once after a new outside limit; no reading waits for it."""
-        due_s = self.ctx.clock.monotonic() + SNAPSHOT_S
+        """Store the sites' memories from time to time."""
         while not self.ctx.stopping.is_set():
             await self._pause(1.0)
-            due = self.ctx.clock.monotonic() >= due_s
-            for task in list(self._tasks.values()):
-                if due or task.limits_changed:
-                    task.limits_changed = False
-                    await self._keep(task)
-            due_s = self.ctx.clock.monotonic() + SNAPSHOT_S if due else due_s
+            await self.keeper.keep_due(list(self._tasks.values()))
 
     async def _stored_overrides(self, name: str) -> tuple[Overrides, int | None]:
         """Return what is stored, and its revision; None = nothing is."""
@@ -310,19 +243,13 @@ class Allocator:
         return encode(reply)
 
 
-def _machine_boot() -> str:
-    """Return an id of this boot of the machine: monotonic clocks of its processes are one clock."""
-    path = Path("/proc/sys/kernel/random/boot_id")
-    return path.read_text().strip() if path.exists() else secrets.token_hex(8)
-
-
 async def run(ctx: Context) -> None:
     """Start the allocator; ready when it holds its lease and has seen all sites."""
     allocator = Allocator(ctx)
     ctx.health.need("lease")
     ctx.spawn("sites", lambda: watch_sites(ctx, allocator.on_site))
-    ctx.spawn("lease", allocator.renew, drains=True)
-    ctx.spawn("owners", allocator.watch_owners)
+    ctx.spawn("lease", allocator.lease.renew, drains=True)
+    ctx.spawn("owners", allocator.lease.watch)
     ctx.spawn("assign", allocator.assign)
     ctx.spawn("snapshots", allocator.snapshots)
     ctx.spawn("overrides", allocator.end_overrides)

@@ -180,11 +180,14 @@ class SiteTask:
         self.bell.ring()
 
     async def run(self, raise_epoch: Callable[[int], Awaitable[int]]) -> None:
-        """Decide at every fact and timer until cancelled; with an epoch above all that the loads have seen."""
+        """Decide at every fact and timer until cancelled; with an epoch above all that the loads have seen.
+
+        Returns when there is none for this process (0): the site is another's.
+        """
         await self._hear_loads()
         self.epoch = await raise_epoch(self.seen_epoch)
         wake_in_s = 0.0
-        while not self.ctx.stopping.is_set():
+        while self.epoch and not self.ctx.stopping.is_set():
             await self.bell.wait(wake_in_s)
             if self.seen_epoch > self.epoch:
                 self.epoch = await raise_epoch(self.seen_epoch)
@@ -210,7 +213,7 @@ class SiteTask:
 
     def _decide(self) -> float:
         """Decide once and send; return in how many seconds to decide again without a new fact."""
-        if not self._owns():
+        if not self.epoch or not self._owns():
             return STALE_IMAGE_S
         began_s = time.perf_counter()
         now_s = self.ctx.clock.monotonic()
@@ -250,7 +253,7 @@ class SiteTask:
         except BusDown:
             self.metrics.withheld.inc()
             return False
-        self.metrics.decided(decision, len(self.memory.alerts))
+        self.metrics.decided(decision, len(self.memory.alerts), decided_s)
         return True
 
     def _reading_age_ms(self, cause: str, cause_at_s: float | None) -> int:

@@ -12,6 +12,7 @@ from services.allocator.draws import FOLLOW_S, line_mask, measured_ma
 from services.allocator.facts import Facts, Heard
 from services.allocator.memory import LoadMemory, Memory
 from services.allocator.plan import MASK_PHASES, Plan, PlannedLoad
+from services.allocator.rewired import widened
 from services.allocator.sources import Want
 from services.allocator.watch import LOST_PLACE_S, OFFER_EVERY_S, OFFER_S, presence
 
@@ -22,7 +23,7 @@ class Party(Struct, frozen=True, kw_only=True):
     """Everybody's part in one decision."""
 
     loads: tuple[PlannedLoad, ...]
-    """The plan's loads, narrowed to the lines in use."""
+    """The plan's loads, on the lines in use."""
     wants: tuple[Want, ...]
     """Those who may get current, in order."""
     beyond: tuple[tuple[int, int], ...]
@@ -39,7 +40,7 @@ class Party(Struct, frozen=True, kw_only=True):
 
 def party(plan: Plan, memory: Memory, facts: Facts, now_s: float) -> Party:
     """Return who takes part."""
-    loads = tuple(_narrowed(load, memory.loads[load.name]) for load in plan.loads)
+    loads = widened(tuple(_narrowed(load, memory.loads[load.name]) for load in plan.loads), memory)
     wants: list[Want] = []
     beyond: list[tuple[int, int]] = []
     drawing: list[tuple[int, int]] = []

@@ -61,6 +61,22 @@ TROUBLES: Final[dict[str, Trouble]] = {
         "{station} has a wrong clock",
         "none needed for control: profiles follow its own clock; set its time zone or time server for its records",
     ),
+    "station_offers_less": Trouble(
+        "info",
+        "{station} connector {connector} offers much less than it was told",
+        "a limit of its own or of another system holds it: `evenload station schedule {station}` shows what is in "
+        "force; set its own limit higher, or the load's max_a to what it offers",
+    ),
+    "station_priority": Trouble(
+        "info",
+        "{station} connector {connector} charges with priority, as its driver chose there",
+        "none: what it draws is reserved and the others make room; it ends with the transaction or at the station",
+    ),
+    "station_outside": Trouble(
+        "info",
+        "{station} connector {connector} is limited by somebody else",
+        "none if you know of it: the lower limit counts; it is never cleared from here",
+    ),
     "station_no_zero": Trouble(
         "warning",
         "{station} connector {connector} takes no limit below {least_a:g} A: it cannot be paused by a limit",

@@ -21,6 +21,7 @@ from services.ocpp_gateway.config import (
 )
 from services.ocpp_gateway.frames import PeerProtocolError
 from services.ocpp_gateway.messages16 import Reader, Status
+from services.ocpp_gateway.session_states import OPEN, after
 from services.ocpp_gateway.station import (
     Flight,
     Hangup,
@@ -33,6 +34,7 @@ from services.ocpp_gateway.station import (
     is_running,
     outlet_at,
     with_outlet,
+    with_profiles_due,
 )
 from services.ocpp_gateway.tolerant import text
 
@@ -52,9 +54,10 @@ class Answer(Struct, frozen=True):
 
 def _opened(link: Link, now_s: float) -> Link:
     """Return the link opened for our calls when the station has booted or has been waited for long enough."""
-    if link.is_open or not (link.booted or now_s - link.connected_s >= BOOT_PATIENCE_S):
-        return link
-    return replace(link, is_open=True, steps=setup16.first_steps())
+    state = after(link.state, "opens")
+    if now_s - link.connected_s >= BOOT_PATIENCE_S:
+        state = after(state, "waited")
+    return link if state == link.state else replace(link, state=state, steps=setup16.first_steps())
 
 
 def next_call(station: Station, moment: Moment) -> tuple[Station, Flight | None]:
@@ -64,13 +67,13 @@ def next_call(station: Station, moment: Moment) -> tuple[Station, Flight | None]
         return station, None
     now_s = moment.now_s
     link = _opened(link, now_s)
-    if link.is_open:
+    if link.state in OPEN:
         return _next_open(replace(station, link=link) if link is not station.link else station, moment)
-    if link.boot_asked or now_s - link.connected_s < BOOT_SILENCE_S:
+    if link.state != "silent" or now_s - link.connected_s < BOOT_SILENCE_S:
         return station, None
     step = setup16.trigger("BootNotification", 0)
     flight = Flight(kind="boot", action=step.action, payload=step.payload, sent_s=now_s, step=step)
-    return replace(station, link=replace(link, boot_asked=True, flight=flight)), flight
+    return replace(station, link=replace(link, state=after(link.state, "is_quiet"), flight=flight)), flight
 
 
 def _next_open(station: Station, moment: Moment) -> tuple[Station, Flight | None]:
@@ -79,7 +82,7 @@ def _next_open(station: Station, moment: Moment) -> tuple[Station, Flight | None
     if link.steps and link.steps[0].kind in URGENT:
         urgent = _step_flight(link.steps[0], moment.now_s)
         return replace(station, link=replace(link, steps=link.steps[1:], flight=urgent)), urgent
-    flight = profiles.cut_due(station, moment) if link.configured else None
+    flight = profiles.cut_due(station, moment) if link.state == "serving" else None
     if flight is None and link.asked is not None:
         action, payload = link.asked
         flight = Flight(kind="operator", action=action, payload=payload, sent_s=moment.now_s)
@@ -87,10 +90,10 @@ def _next_open(station: Station, moment: Moment) -> tuple[Station, Flight | None
     if flight is None and link.steps:
         flight = _step_flight(link.steps[0], moment.now_s)
         link = replace(link, steps=link.steps[1:])
-    if flight is None and link.configured:
+    if flight is None and link.state == "serving":
         flight = profiles.other_due(station, moment)
-    if flight is None and link.configured:
-        station, pause = pausing.pause_due(station, moment.now_s)
+    if flight is None and link.state == "serving":
+        station, pause = pausing.pause_due(station, moment)
         flight = None if pause is None else _step_flight(pause, moment.now_s)
     if flight is None:
         station, flight = _watchdog(station, moment.now_s)
@@ -143,6 +146,8 @@ def on_answer(station: Station, flight: Flight, answer: Answer, now_s: float) ->
         station, outputs = pausing.on_pause_answered(station, flight.step, accepted=done, now_s=now_s)
     elif flight.kind == "trigger" and flight.step is not None:
         station, outputs = _on_triggered(station, flight, now_s)
+    elif flight.kind == "operator" and flight.action == "ClearChargingProfile":
+        station = with_profiles_due(station)
     elif flight.kind == "boot":
         station = _on_boot_asked(station, answer)
     if unanswered >= UNANSWERED_MAX:
@@ -167,9 +172,12 @@ def _on_configuration(station: Station, answer: Answer) -> tuple[Station, list[O
     except PeerProtocolError:
         told = {}
     learned = setup16.learn(station.learned, told) if told else station.learned
-    steps = setup16.changes(told, interval_s(station)) + setup16.ask_state(station)
+    steps = setup16.changes(told, interval_s(station), station.plan.overrides.get("measurands")) + setup16.ask_state(
+        station
+    )
     outputs: list[Output] = [Remember()] if learned != station.learned else []
-    return replace(station, learned=learned, link=replace(station.link, configured=True, steps=steps)), outputs
+    link = replace(station.link, state=after(station.link.state, "told"), steps=steps)
+    return replace(station, learned=learned, link=link), outputs
 
 
 def _on_change(station: Station, flight: Flight, answer: Answer) -> Station:
@@ -205,7 +213,9 @@ def _on_boot_asked(station: Station, answer: Answer) -> Station:
     if _accepts(answer).lower() == "accepted":
         return station
     link = station.link
-    return replace(station, link=replace(link, connected_s=link.connected_s - BOOT_PATIENCE_S))
+    state = after(link.state, "will_not_boot")
+    steps = setup16.first_steps() if state != link.state else link.steps
+    return replace(station, link=replace(link, state=state, steps=steps))
 
 
 def wake_in_s(station: Station, now_s: float) -> float:
@@ -216,7 +226,7 @@ def wake_in_s(station: Station, now_s: float) -> float:
     times = [now_s + 5.0]
     if link.flight is not None:
         times.append(link.flight.sent_s + CALL_TIMEOUT_S)
-    elif not link.is_open:
+    elif link.state not in OPEN:
         times += [link.connected_s + BOOT_SILENCE_S, link.connected_s + BOOT_PATIENCE_S]
     for outlet in station.outlets:
         if outlet.lease is not None:

@@ -5,6 +5,7 @@ schedule a list of one, a soft reset OnIdle. Answers come back as 1.6's, so that
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
@@ -13,20 +14,24 @@ from msgspec.structs import replace
 
 from services.ocpp_gateway import calls16
 from services.ocpp_gateway.calls16 import Answer
+from services.ocpp_gateway.config import OFFLINE_S
 from services.ocpp_gateway.frames import PeerProtocolError
 from services.ocpp_gateway.messages16 import Reader
 from services.ocpp_gateway.messages201 import SetResults, Variables
 from services.ocpp_gateway.setup16 import (
     ATTEMPTS_KEY,
+    DYNAMIC_KEY,
     HEARTBEAT_KEY,
     INTERVAL_KEY,
     LEVEL_KEY,
     MEASURANDS_KEY,
+    OFFLINE_KEY,
     PERIODS_KEY,
     RETRY_KEY,
     UNIT_KEY,
 )
-from services.ocpp_gateway.station import Flight, Moment, Output, Station, outlet_at
+from services.ocpp_gateway.station import Flight, Moment, Output, Station, Step, outlet_at
+from services.ocpp_gateway.streams21 import monitor_step, on_monitored
 from services.ocpp_gateway.tolerant import text
 
 VARIABLES: Final[dict[str, tuple[str, str, str]]] = {
@@ -38,6 +43,8 @@ VARIABLES: Final[dict[str, tuple[str, str, str]]] = {
     ATTEMPTS_KEY: ("OCPPCommCtrlr", "MessageAttempts", "TransactionEvent"),
     RETRY_KEY: ("OCPPCommCtrlr", "MessageAttemptInterval", "TransactionEvent"),
     HEARTBEAT_KEY: ("OCPPCommCtrlr", "HeartbeatInterval", ""),
+    DYNAMIC_KEY: ("SmartChargingCtrlr", DYNAMIC_KEY, ""),
+    OFFLINE_KEY: ("SmartChargingCtrlr", OFFLINE_KEY, ""),
 }
 """1.6 key → (component, variable, instance)."""
 PURPOSES: Final = {"ChargePointMaxProfile": "ChargingStationMaxProfile"}
@@ -48,18 +55,21 @@ _variables = Reader(Variables)
 _set_results = Reader(SetResults)
 
 
-def _variable(key: str) -> Payload:
-    component, variable, instance = VARIABLES[key]
-    named = {"name": variable, "instance": instance} if instance else {"name": variable}
+def variable(key: str) -> Payload:
+    """Return the variable of a 1.6 key, or of `Component.Variable` or `Component.Variable.Instance`."""
+    component, name, instance = VARIABLES.get(key) or (*key.split(".", 2), "", "")[:3]
+    named = {"name": name, "instance": instance} if instance else {"name": name}
     return {"component": {"name": component}, "variable": named}
 
 
 def _get_variables(payload: Payload, station: Station) -> tuple[str, Payload]:
-    return "GetVariables", {"getVariableData": [_variable(key) for key in payload["key"] if key in VARIABLES]}
+    version = station.link.version if station.link is not None else ""
+    keys = (*payload["key"], *((DYNAMIC_KEY, OFFLINE_KEY) if version == "2.1" else ()))
+    return "GetVariables", {"getVariableData": [variable(key) for key in keys if key in VARIABLES]}
 
 
 def _set_variables(payload: Payload, station: Station) -> tuple[str, Payload]:
-    wanted = {"attributeValue": payload["value"], **_variable(payload["key"])}
+    wanted = {"attributeValue": payload["value"], **variable(payload["key"])}
     return "SetVariables", {"setVariableData": [wanted]}
 
 
@@ -76,7 +86,12 @@ def _trigger(payload: Payload, station: Station) -> tuple[str, Payload]:
 
 
 def _set_profile(payload: Payload, station: Station) -> tuple[str, Payload]:
-    old = payload["csChargingProfiles"]
+    profile = profile_2x(payload["csChargingProfiles"])
+    return "SetChargingProfile", {"evseId": payload["connectorId"], "chargingProfile": profile}
+
+
+def profile_2x(old: Payload) -> Payload:
+    """Return a profile of 1.6 in the words of 2.x."""
     profile = {
         "id": old["chargingProfileId"],
         "stackLevel": old["stackLevel"],
@@ -84,22 +99,28 @@ def _set_profile(payload: Payload, station: Station) -> tuple[str, Payload]:
         "chargingProfileKind": old["chargingProfileKind"],
         "chargingSchedule": [{"id": 1, **old["chargingSchedule"]}],
     }
+    if old["chargingProfileKind"] == "Dynamic":
+        profile |= {"maxOfflineDuration": OFFLINE_S, "invalidAfterOfflineDuration": True}
     if "transactionId" in old:
         profile["transactionId"] = str(old["transactionId"])
-    return "SetChargingProfile", {"evseId": payload["connectorId"], "chargingProfile": profile}
+    return profile
 
 
 def _clear_profile(payload: Payload, station: Station) -> tuple[str, Payload]:
     if "id" in payload:
         return "ClearChargingProfile", {"chargingProfileId": payload["id"]}
     purpose = payload["chargingProfilePurpose"]
-    criteria = {"evseId": payload["connectorId"], "chargingProfilePurpose": PURPOSES.get(purpose, purpose)}
+    where = {"evseId": payload["connectorId"]} if "connectorId" in payload else {}
+    criteria = {**where, "chargingProfilePurpose": PURPOSES.get(purpose, purpose)}
     return "ClearChargingProfile", {"chargingProfileCriteria": criteria}
 
 
 def _start(payload: Payload, station: Station) -> tuple[str, Payload]:
     token = {"idToken": payload["idTag"], "type": "Central"}
-    return "RequestStartTransaction", {"idToken": token, "remoteStartId": 1, "evseId": payload["connectorId"]}
+    more: Payload = {"evseId": payload["connectorId"]} if payload.get("connectorId") else {}
+    if "chargingProfile" in payload:
+        more["chargingProfile"] = profile_2x(payload["chargingProfile"])
+    return "RequestStartTransaction", {"idToken": token, "remoteStartId": 1, **more}
 
 
 def _stop(payload: Payload, station: Station) -> tuple[str, Payload]:
@@ -107,7 +128,8 @@ def _stop(payload: Payload, station: Station) -> tuple[str, Payload]:
 
 
 def _availability(payload: Payload, station: Station) -> tuple[str, Payload]:
-    return "ChangeAvailability", {"operationalStatus": payload["type"], "evse": {"id": payload["connectorId"]}}
+    where = {"evse": {"id": payload["connectorId"]}} if payload["connectorId"] else {}
+    return "ChangeAvailability", {"operationalStatus": payload["type"], **where}
 
 
 def _reset(payload: Payload, station: Station) -> tuple[str, Payload]:
@@ -132,14 +154,17 @@ def next_call(station: Station, moment: Moment) -> tuple[Station, Flight | None]
     station, flight = calls16.next_call(station, moment)
     if flight is None or flight.kind == "operator" or station.link is None:
         return station, flight
-    action, payload = IN_2X[flight.action](flight.payload, station)
+    translate = IN_2X.get(flight.action)
+    if translate is None:
+        return station, flight
+    action, payload = translate(flight.payload, station)
     wire = replace(flight, action=action, payload=payload)
     return replace(station, link=replace(station.link, flight=wire)), wire
 
 
 def _as_configuration(payload: Raw, flight: Flight) -> Payload:
     """Return variables as configuration keys; only what was accepted is known."""
-    asked = {_asked(each): key for key, each in ((key, _variable(key)) for key in VARIABLES)}
+    asked = {_asked(each): key for key, each in ((key, variable(key)) for key in VARIABLES)}
     results = _variables.read(payload).get_variable_result or []
     keys = []
     for wanted, result in zip(flight.payload["getVariableData"], results, strict=False):
@@ -148,8 +173,8 @@ def _as_configuration(payload: Raw, flight: Flight) -> Payload:
     return {"configurationKey": keys}
 
 
-def _asked(variable: Payload) -> tuple[str, str]:
-    return variable["component"]["name"], variable["variable"]["name"]
+def _asked(wanted: Payload) -> tuple[str, str]:
+    return wanted["component"]["name"], wanted["variable"]["name"]
 
 
 def _as_change(payload: Raw, flight: Flight) -> Payload:
@@ -162,8 +187,32 @@ def _as_change(payload: Raw, flight: Flight) -> Payload:
 _AS_16: Final = {"GetVariables": _as_configuration, "SetVariables": _as_change}
 
 
+def _with_more(station: Station, flight: Flight) -> Station:
+    """Return the station with what is asked of 2.x besides, once it was set up.
+
+    Its device model, when it told none of the variables that were asked for; monitors of its power where it streams.
+    """
+    link = station.link
+    if flight.action != "GetVariables" or flight.kind == "operator" or link is None:
+        return station
+    steps: tuple[Step, ...] = ()
+    if not station.learned.units:
+        steps = (Step("report", "GetBaseReport", {"requestId": 1, "reportBase": "ConfigurationInventory"}),)
+    if link.version == "2.1" and station.outlets:
+        steps = (*steps, monitor_step(station))
+    return replace(station, link=replace(link, steps=(*link.steps, *steps)))
+
+
 def on_answer(station: Station, flight: Flight, answer: Answer, now_s: float) -> tuple[Station, list[Output]]:
     """Return the station after the answer to `flight`."""
+    station, outputs = _on_answer(station, flight, answer, now_s)
+    if flight.kind == "monitor" and answer.kind == "result":
+        with suppress(PeerProtocolError):
+            station = on_monitored(station, answer.payload)
+    return _with_more(station, flight), outputs
+
+
+def _on_answer(station: Station, flight: Flight, answer: Answer, now_s: float) -> tuple[Station, list[Output]]:
     reading = _AS_16.get(flight.action) if flight.kind != "operator" else None
     if reading is not None and answer.kind == "result":
         try:

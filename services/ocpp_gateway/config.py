@@ -12,6 +12,8 @@ from evenload.site.schema import Evse, Site, Station, phases_of
 
 PROFILE_S: Final = 120
 RENEW_AFTER_S: Final = 60.0
+OFFLINE_S: Final = 60
+"""How long a dynamic profile holds offline: with the renewal before, no longer than any other profile."""
 RAISE_SPACING_S: Final = 10.0
 CLOCK_MARGIN_S: Final = 60
 CALL_TIMEOUT_S: Final = 10.0

@@ -4,12 +4,13 @@ A further version is a further file with the same functions and a line in `DIALE
 """
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Raw, Struct
 from msgspec.structs import replace
 
-from services.ocpp_gateway import calls16, calls201, ocpp16, ocpp21, ocpp201, transactions16
+from services.ocpp_gateway import asking, calls16, calls201, ocpp16, ocpp21, ocpp201, transactions16
+from services.ocpp_gateway.asking import Asked, Unfit
 from services.ocpp_gateway.calls16 import Answer
 from services.ocpp_gateway.station import Flight, Moment, Output, Station
 from services.ocpp_gateway.transactions16 import Handled
@@ -19,7 +20,8 @@ class Dialect(Struct, frozen=True, kw_only=True):
     """The functions of one OCPP version; all pure.
 
     `stored_first` tells whether a call's events are stored before it is answered; `takes_id` is the action that gets a
-    transaction id from us, noted by `note`.
+    transaction id from us, noted by `note`; `ask` makes an operator's call right; `on_notice` takes
+    what wants no answer, None = it is not known.
     """
 
     version: str
@@ -32,6 +34,8 @@ class Dialect(Struct, frozen=True, kw_only=True):
     actions: frozenset[str]
     takes_id: str
     stored_first: Callable[[str, Raw], bool]
+    ask: Callable[[Station, str, dict[str, Any]], Asked | Unfit]
+    on_notice: Callable[[Station, str, Raw, Moment], Handled | None] = lambda station, action, payload, moment: None
 
 
 OCPP16: Final = Dialect(
@@ -45,6 +49,7 @@ OCPP16: Final = Dialect(
     actions=frozenset(ocpp16.ON_CALL),
     takes_id="StartTransaction",
     stored_first=ocpp16.is_stored_first,
+    ask=asking.ask16,
 )
 
 
@@ -65,6 +70,7 @@ OCPP201: Final = Dialect(
     actions=frozenset(ocpp201.ON_CALL),
     takes_id="",
     stored_first=ocpp201.is_stored_first,
+    ask=asking.ask201,
 )
 OCPP21: Final = replace(
     OCPP201,
@@ -72,6 +78,8 @@ OCPP21: Final = replace(
     subprotocol=ocpp21.SUBPROTOCOL,
     on_call=ocpp21.on_call,
     actions=frozenset(ocpp21.ON_CALL),
+    ask=asking.ask21,
+    on_notice=ocpp21.on_notice,
 )
 DIALECTS: Final = {dialect.subprotocol: dialect for dialect in (OCPP21, OCPP201, OCPP16)}
 """Subprotocol → dialect, the one we like best first."""

@@ -59,9 +59,11 @@ class CallError(Struct, frozen=True):
 
 
 class Unasked(Struct, frozen=True):
-    """2.1: a fault of an answer of ours (5), or a notice that wants no answer (6)."""
+    """2.1: a fault of an answer of ours (5), or a notice that wants no answer (6); that has an `action`."""
 
     message_id: str
+    action: str = ""
+    payload: Raw = Raw(b"{}")
 
 
 Frame = Call | CallResult | CallError | Unasked
@@ -104,7 +106,7 @@ def id_ahead(data: bytes) -> str:
 def _message_id(raw: Raw) -> str:
     try:
         message_id = _text.decode(raw)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         raise PeerProtocolError("FormationViolation", "message id is not a text") from None
     if not 0 < len(message_id) <= MAX_ID or not message_id.isprintable():
         raise PeerProtocolError("FormationViolation", f"message id is not 1 to {MAX_ID} printable characters")
@@ -149,7 +151,7 @@ def _taken_apart(data: bytes) -> Frame:
         raise PeerProtocolError("FormationViolation", "expected [2|3|4, id, …]", id_ahead(data))
     message_id = _message_id(parts[1])
     if kind in (RESULT_ERROR, SEND):
-        return Unasked(message_id)
+        return Unasked(message_id) if kind == RESULT_ERROR else _notice(message_id, parts)
     if kind == RESULT:
         return CallResult(message_id, parts[2])
     try:
@@ -161,6 +163,13 @@ def _taken_apart(data: bytes) -> Frame:
     if len(parts) != 4:
         raise PeerProtocolError("FormationViolation", "a call has four elements", message_id)
     return Call(message_id, word, parts[3])
+
+
+def _notice(message_id: str, parts: list[Raw]) -> Unasked:
+    try:
+        return Unasked(message_id, _text.decode(parts[2]), parts[3]) if len(parts) == 4 else Unasked(message_id)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return Unasked(message_id)
 
 
 def write_call(message_id: str, action: str, payload: Any) -> bytes:

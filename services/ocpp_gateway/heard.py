@@ -5,9 +5,11 @@ from msgspec.structs import replace
 
 from evenload.contracts.events import LoadStatus
 from services.ocpp_gateway.alarms import alarm
+from services.ocpp_gateway.capability import Zero
+from services.ocpp_gateway.card import lag_s
 from services.ocpp_gateway.config import LATE_S
 from services.ocpp_gateway.measured import observe, take_sample, told_verdict
-from services.ocpp_gateway.observations import watched
+from services.ocpp_gateway.observations import watched, with_clock
 from services.ocpp_gateway.repair import repaired
 from services.ocpp_gateway.samples import Groups, Sampled, Wiring, sampled
 from services.ocpp_gateway.station import (
@@ -18,7 +20,6 @@ from services.ocpp_gateway.station import (
     Remember,
     Station,
     TransactionId,
-    Zero,
     outlet_at,
     with_outlet,
 )
@@ -107,10 +108,13 @@ def values_told(station: Station, outlet: Outlet, values: Values, moment: Moment
     before = outlet
     if values.transaction is not None:
         outlet, outputs = adopt(station, outlet, values.transaction, moment)
-    outlet, told_now = told_verdict(before, take_sample(outlet, sample, moment), station.plan)
+    outlet, told_now = told_verdict(before, take_sample(outlet, sample, moment, lag_s(station)), station.plan)
     outlet, heard = alarm(outlet, station.plan, "station_silent", active=False)
+    known = station.learned
+    station = with_clock(station, sample.measured_at, moment)
     outlet, drift = _clock_told(station, outlet)
-    station, outlet, seen = watched(station, before, outlet, moment.now_s)
+    station, outlet = watched(station, before, outlet, moment.now_s)
+    seen = [] if station.learned is known else [Remember()]
     station, more = repaired(station, outlet, moment)
     return station, (*outputs, *told_now, *heard, *drift, *seen, *more, Changed(outlet.plan.connector))
 
@@ -119,6 +123,9 @@ def _clock_told(station: Station, outlet: Outlet) -> tuple[Outlet, list[Output]]
     """Tell a person when the station's clock is wrong; profiles are counted by it all the same (row 23)."""
     offset_s = station.clock.offset_s
     detail = f": {abs(offset_s):.0f} s {'ahead' if offset_s > 0 else 'behind'}" if offset_s else ""
+    gains_s = station.learned.drift_s
+    if offset_s and gains_s:
+        detail += f", it {'gains' if gains_s > 0 else 'loses'} {abs(gains_s):.0f} s a day"
     return alarm(outlet, station.plan, "station_clock", active=offset_s != 0.0, detail=detail)
 
 

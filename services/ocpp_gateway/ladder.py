@@ -6,8 +6,9 @@ The order varies the unit first, then the purpose, then the stack level; the win
 
 from typing import Any, Final
 
+from services.ocpp_gateway.capability import Learned, Purpose, Rung, Unit
 from services.ocpp_gateway.card import bears_two_periods
-from services.ocpp_gateway.station import Learned, Purpose, Rung, Station, Unit
+from services.ocpp_gateway.station import Station
 
 RUNNING_PURPOSES: Final[tuple[Purpose, ...]] = ("tx", "default", "max")
 _PURPOSES: Final[dict[str, Purpose]] = {

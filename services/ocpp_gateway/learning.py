@@ -6,12 +6,14 @@ import msgspec
 from msgspec.structs import replace
 
 from evenload.contracts.records import StationRecord
-from services.ocpp_gateway.station import Learned, Outlet, Rung, Station, Zero, with_least
+from services.ocpp_gateway.capability import Learned, Rung, Zero
+from services.ocpp_gateway.station import Outlet, Station, TransactionId, with_least
 
 _ZEROS: Final[dict[str, Zero]] = {"pauses": "pauses", "ends": "ends", "rejected": "rejected"}
 OURS: Final = (
     "units", "max_level", "max_periods", "kind", "running", "idle", "zero", "reset_at_s", "model", "measurands",
-    "interval_s", "lag_s", "step_a", "proven", "clock_s", "min_a",
+    "interval_s", "lag_s", "step_a", "proven", "ping", "clock_s", "drift_s", "dynamic", "min_a",
+    "strays",
 )  # fmt: skip
 Facts = dict[str, str | int | float | bool | None]
 
@@ -30,7 +32,7 @@ def _rung(value: object) -> Rung | None:
 
 
 def facts_of(station: Station) -> Facts:
-    """Return what the record keeps: how to tell limits, and for each connector its open transaction."""
+    """Return what the record keeps: how to tell limits, and for each connector its open transaction; "" = none."""
     learned = station.learned
     facts: Facts = {
         "units": ",".join(learned.units) or None,
@@ -47,19 +49,28 @@ def facts_of(station: Station) -> Facts:
         "lag_s": learned.lag_s,
         "step_a": learned.step_a,
         "proven": learned.proven or None,
-        "clock_s": round(station.clock.offset_s) or None,
+        "ping": learned.ping,
+        "clock_s": learned.clock_s,
+        "drift_s": learned.drift_s,
+        "dynamic": learned.dynamic,
         "min_a": _least_a(station),
     }
     for outlet in station.outlets:
         start = outlet.open_start
-        facts[f"start_{outlet.plan.connector}"] = None if start is None else f"{start[0]}:{start[1]}"
+        facts[f"start_{outlet.plan.connector}"] = "" if start is None else f"{start[0]}:{start[1]}"
+        ended = ",".join(str(number) for number in outlet.ended if isinstance(number, int))
+        facts[f"ended_{outlet.plan.connector}"] = ended
+    facts["strays"] = ",".join(f"{key}:{number}" for key, number in station.strays) or None
     return {key: value for key, value in facts.items() if value is not None}
 
 
 def with_facts(record: StationRecord, facts: Facts, holder: str | None = None) -> StationRecord:
-    """Return the record with these facts and this holder (None = as it is); what others learned stays."""
-    kept = {key: value for key, value in record.learned.items() if key not in OURS and not key.startswith("start_")}
-    learned = {**kept, **facts}
+    """Return the record with these facts and this holder (None = as it is).
+
+    What others learned stays, and so do transactions of connectors that no load names now.
+    """
+    kept = {key: value for key, value in record.learned.items() if key not in OURS and key not in facts}
+    learned = {**kept, **{key: value for key, value in facts.items() if value != ""}}
     return replace(record, learned=learned, holder=record.holder if holder is None else holder)
 
 
@@ -72,16 +83,41 @@ def _number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
+def _truth(value: object) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
 def _open_start(value: object) -> tuple[str, int] | None:
     key, _, number = str(value).partition(":")
     return (key, int(number)) if key and number.isdigit() and len(number) < 16 else None
 
 
+def _strays(value: object) -> tuple[tuple[str, int], ...]:
+    pairs = [stray.partition(":") for stray in str(value or "").split(",")]
+    return tuple((key, int(number)) for key, _, number in pairs if number.isdigit() and len(number) < 16)
+
+
+def _ended(value: object) -> tuple[TransactionId, ...]:
+    return tuple(int(word) for word in str(value or "").split(",") if word.isdigit() and len(word) < 16)
+
+
 def _restored(outlet: Outlet, facts: Facts) -> Outlet:
+    outlet = replace(outlet, ended=_ended(facts.get(f"ended_{outlet.plan.connector}")))
     start = _open_start(facts.get(f"start_{outlet.plan.connector}", ""))
     if start is None or outlet.open_start is not None:
         return outlet
     return replace(outlet, open_start=start, transaction=start[1])
+
+
+def reopened(station: Station, facts: Facts) -> Station:
+    """Return `station` under a new plan with the transactions of outlets that are new in it, as its record has them."""
+    return replace(
+        station,
+        outlets=tuple(
+            outlet if outlet.transaction is not None or outlet.ended else _restored(outlet, facts)
+            for outlet in station.outlets
+        ),
+    )
 
 
 def restored(station: Station, facts: Facts) -> Station:
@@ -103,6 +139,11 @@ def restored(station: Station, facts: Facts) -> Station:
         lag_s=_number(facts.get("lag_s")),
         step_a=_number(facts.get("step_a")),
         proven=facts.get("proven") is True,
+        ping=_truth(facts.get("ping")),
+        clock_s=_number(facts.get("clock_s")),
+        drift_s=_number(facts.get("drift_s")),
+        dynamic=_truth(facts.get("dynamic")),
     )
     outlets = tuple(_restored(outlet, facts) for outlet in station.outlets)
-    return with_least(replace(station, learned=learned, outlets=outlets))
+    strays = _strays(facts.get("strays"))
+    return with_least(replace(station, learned=learned, outlets=outlets, strays=strays))

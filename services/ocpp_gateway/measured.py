@@ -10,8 +10,9 @@ from typing import Final
 from msgspec.structs import replace
 
 from services.ocpp_gateway.alarms import alarm
+from services.ocpp_gateway.card import LAG_S
 from services.ocpp_gateway.config import OBEY_LAG_S, OBEY_MARGIN_A, StationPlan
-from services.ocpp_gateway.repair import allowed_a, observed
+from services.ocpp_gateway.repair import Shown, allowed_a, observed
 from services.ocpp_gateway.samples import IN_USE_A, Sampled
 from services.ocpp_gateway.station import Moment, Outlet, Output, Over, Reading, StationClock
 
@@ -19,7 +20,7 @@ TRUSTED_LAG_S: Final = 60.0
 AGREE_S: Final = 5.0
 
 
-def take_sample(outlet: Outlet, sample: Sampled, moment: Moment) -> Outlet:
+def take_sample(outlet: Outlet, sample: Sampled, moment: Moment, lag_s: float = LAG_S) -> Outlet:
     """Return the outlet with its newest values; a message without currents keeps the last ones."""
     old = outlet.reading
     line_a = sample.line_a if sample.line_a is not None else (old.line_a if old is not None else None)
@@ -31,7 +32,7 @@ def take_sample(outlet: Outlet, sample: Sampled, moment: Moment) -> Outlet:
     if used and not sample.derived and used != outlet.lines_used:
         outlet = replace(outlet, lines_used=used)
     drawn_a = max(sample.line_a)
-    return observed(_judged(outlet, drawn_a, moment.now_s), drawn_a, moment.now_s)
+    return observed(_judged(outlet, drawn_a, moment.now_s), Shown(drawn_a, sample.offered_a, lag_s), moment.now_s)
 
 
 def _merged(old: Sampled, new: Sampled) -> Sampled:

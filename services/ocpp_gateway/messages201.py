@@ -105,6 +105,95 @@ class Variables(Request, frozen=True):
     get_variable_result: list[VariableResult] | None = None
 
 
+class Named(Request, frozen=True):
+    """A component, or a variable of one."""
+
+    name: Loose = None
+    instance: Loose = None
+
+
+class ReportedAttribute(Request, frozen=True):
+    """One attribute of a variable."""
+
+    type: Loose = None
+    value: Loose = None
+    mutability: Loose = None
+
+
+class ReportedVariable(Request, frozen=True):
+    """One variable of the device model."""
+
+    component: Named | None = None
+    variable: Named | None = None
+    variable_attribute: list[ReportedAttribute] | None = None
+
+
+class NotifyReport(Request, frozen=True):
+    """A part of the device model."""
+
+    request_id: Loose = None
+    tbc: bool | None = None
+    report_data: list[ReportedVariable] | None = None
+
+
+class ReportHead(Request, frozen=True):
+    """Whose report a message is a part of, and whether more comes."""
+
+    request_id: Loose = None
+    tbc: bool | None = None
+
+
+class AcNeeds(Request, frozen=True):
+    """What a vehicle on alternating current wants and bears, Wh and A."""
+
+    energy_amount: Loose = None
+    ev_max_current: Loose = None
+
+
+class Needs(Request, frozen=True):
+    """What a vehicle wants (ISO 15118)."""
+
+    requested_energy_transfer: Loose = None
+    departure_time: Loose = None
+    ac_charging_parameters: AcNeeds | None = None
+
+
+class NotifyEVChargingNeeds(Request, frozen=True):
+    """A vehicle told its needs."""
+
+    evse_id: Loose = None
+    charging_needs: Needs | None = None
+
+
+class OutsideLimit(Request, frozen=True):
+    """Who limits."""
+
+    charging_limit_source: Loose = None
+    is_grid_critical: bool | None = None
+
+
+class Period(Request, frozen=True):
+    """A period of a schedule."""
+
+    limit: Loose = None
+
+
+class Schedule(Request, frozen=True):
+    """A schedule of an outside limit."""
+
+    charging_rate_unit: Loose = None
+    charging_schedule_period: list[Period] | None = None
+
+
+class NotifyChargingLimit(Request, frozen=True):
+    """Somebody else limits an EVSE, or the station; ClearedChargingLimit has the source beside it."""
+
+    evse_id: Loose = None
+    charging_limit: OutsideLimit | None = None
+    charging_schedule: list[Schedule] | None = None
+    charging_limit_source: Loose = None
+
+
 class SetResult(Request, frozen=True):
     """One answer of SetVariables."""
 

@@ -4,15 +4,21 @@ Each is learned from what was measured, and changes only when it is seen twice o
 is written rarely.
 """
 
+from datetime import datetime
 from typing import Final
 
 from msgspec.structs import replace
 
 from services.ocpp_gateway.leases import in_force_a
-from services.ocpp_gateway.station import Outlet, Output, Remember, Station
+from services.ocpp_gateway.station import Moment, Outlet, Output, Remember, Station
 
 NOISE_S: Final = 2.0
 OFFERS: Final = 4
+CLOCK_NOISE_S: Final = 5.0
+CLOCK_SET_S: Final = 600.0
+"""A jump: the clock was set, drift is measured anew."""
+DRIFT_OVER_S: Final = 3_600.0
+DRIFT_NOISE_S: Final = 60.0
 
 
 def made_by(station: Station, words: tuple[str, ...]) -> tuple[Station, list[Output]]:
@@ -70,12 +76,31 @@ def with_step(station: Station, outlet: Outlet, now_s: float) -> tuple[Station, 
     return station, outlet
 
 
-def watched(station: Station, before: Outlet, outlet: Outlet, now_s: float) -> tuple[Station, Outlet, list[Output]]:
-    """Return station and outlet after one more sample, with what it shows."""
+def with_clock(station: Station, at: datetime | None, moment: Moment) -> Station:
+    """Return the station with the offset of its clock, and what it gains a day once an hour was measured."""
+    if at is None:
+        return station
+    offset_s = (at - moment.utc).total_seconds()
     learned = station.learned
+    if learned.clock_s is None or abs(learned.clock_s - offset_s) >= CLOCK_NOISE_S:
+        learned = replace(learned, clock_s=float(round(offset_s)))
+    first = station.drift_from
+    if first is None or abs(offset_s - first[1]) > CLOCK_SET_S:
+        station, first = replace(station, drift_from=(moment.now_s, offset_s)), (moment.now_s, offset_s)
+    passed_s = moment.now_s - first[0]
+    if passed_s >= DRIFT_OVER_S:
+        gains_s = round((offset_s - first[1]) / passed_s * 8_640.0) * 10.0
+        known_s = learned.drift_s
+        if known_s is None or abs(known_s - gains_s) > DRIFT_NOISE_S:
+            learned = replace(learned, drift_s=gains_s)
+    return station if learned is station.learned else replace(station, learned=learned)
+
+
+def watched(station: Station, before: Outlet, outlet: Outlet, now_s: float) -> tuple[Station, Outlet]:
+    """Return station and outlet after one more sample, with what it shows."""
     station, outlet = with_interval(station, before, outlet)
     station, outlet = with_lag(station, outlet, now_s)
     station, outlet = with_step(station, outlet, now_s)
     if outlet.proven and not station.learned.proven:
         station = replace(station, learned=replace(station.learned, proven=True))
-    return station, outlet, [Remember()] if station.learned is not learned else []
+    return station, outlet

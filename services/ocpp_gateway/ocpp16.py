@@ -26,6 +26,7 @@ from services.ocpp_gateway.messages16 import (
 )
 from services.ocpp_gateway.observations import made_by
 from services.ocpp_gateway.profile16 import utc_text
+from services.ocpp_gateway.session_states import after
 from services.ocpp_gateway.station import (
     Changed,
     Moment,
@@ -70,9 +71,11 @@ def on_boot(station: Station, payload: Raw, moment: Moment) -> Handled:
     station, learned = made_by(station, tuple(text(word, 50) for word in maker))
     link = station.link
     if link is not None:
-        link = replace(link, booted=True, is_open=False, configured=False, steps=())
+        link = replace(link, state=after(link.state, "boots"), steps=())
     outlets = tuple(replace(outlet, working=None, default=None, told=None) for outlet in station.outlets)
-    station = replace(station, link=link, outlets=outlets, clock=StationClock(), tried_running=(), tried_idle=())
+    station = replace(
+        station, link=link, outlets=outlets, clock=StationClock(), drift_from=None, tried_running=(), tried_idle=()
+    )
     answer = {"status": "Accepted", "currentTime": utc_text(moment.utc), "interval": HEARTBEAT_S}
     return Handled(station, answer, (*learned, *(Changed(outlet.plan.connector) for outlet in outlets)))
 

@@ -12,6 +12,8 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from evenload.contracts.events import LoadStatus, TransactionEnded, TransactionStarted, TransactionUpdated
+from evenload.transactions.tags import content_hash, tag_hash
+from services.ocpp_gateway import told201
 from services.ocpp_gateway.frames import PeerProtocolError
 from services.ocpp_gateway.heard import Told, Values, status_told, values_told, with_status
 from services.ocpp_gateway.measured import observe
@@ -45,10 +47,8 @@ from services.ocpp_gateway.transactions16 import (
     MAX_TAG,
     Handled,
     begin,
-    content_hash,
     end,
     is_late,
-    tag_hash,
     tag_status,
 )
 
@@ -164,8 +164,12 @@ def _facts(station: Station, outlet: Outlet | None, told: TransactionEvent, mome
 
 
 def _message_id(station: Station, told: TransactionEvent, what: str) -> str:
-    """Return what a repeat of the event has too: (station, transaction, seqNo)."""
-    return f"2x-{what}-{content_hash(station.plan.station.lower(), _id(told), told.seq_no)}"
+    """Return what a repeat of the event has too: (station, transaction, seqNo), its time where one is missing."""
+    assert told.transaction_info is not None
+    identity: tuple[object, ...] = (station.plan.station.lower(), _id(told), told.seq_no)
+    if told.seq_no is None or not text(told.transaction_info.transaction_id, MAX_ID):
+        identity = (*identity, told.timestamp, told.trigger_reason)
+    return f"2x-{what}-{content_hash(*identity)}"
 
 
 def _energy_wh(outlet: Outlet | None, station: Station, told: TransactionEvent) -> float | None:
@@ -278,16 +282,16 @@ ON_CALL: Final[dict[str, Handler]] = {
     "Authorize": on_authorize,
     "DataTransfer": accepts({"status": "UnknownVendorId"}),
     "SignCertificate": accepts({"status": "Rejected"}),
-    "NotifyEVChargingNeeds": ACCEPTED,
+    "NotifyEVChargingNeeds": told201.on_needs,
     "NotifyEVChargingSchedule": ACCEPTED,
-    "NotifyReport": NOTED,
+    "NotifyReport": told201.on_report,
     "NotifyEvent": NOTED,
     "NotifyMonitoringReport": NOTED,
     "NotifyCustomerInformation": NOTED,
     "NotifyDisplayMessages": NOTED,
-    "NotifyChargingLimit": NOTED,
-    "ClearedChargingLimit": NOTED,
-    "ReportChargingProfiles": NOTED,
+    "NotifyChargingLimit": told201.on_limit,
+    "ClearedChargingLimit": told201.on_limit_cleared,
+    "ReportChargingProfiles": told201.on_part,
     "ReservationStatusUpdate": NOTED,
     "SecurityEventNotification": NOTED,
     "FirmwareStatusNotification": NOTED,

@@ -15,7 +15,7 @@ from services.ocpp_gateway.card import kind_of, lies_over, may_end
 from services.ocpp_gateway.config import LADDER_REST_S, RAISE_SPACING_S
 from services.ocpp_gateway.leases import target_a
 from services.ocpp_gateway.profile16 import can_end
-from services.ocpp_gateway.profiles import SAME_A
+from services.ocpp_gateway.profiles import SAME_A, UPDATE
 from services.ocpp_gateway.station import (
     LOST_S,
     Changed,
@@ -27,6 +27,7 @@ from services.ocpp_gateway.station import (
     Station,
     Step,
     Tell,
+    Written,
     outlet_at,
     with_outlet,
 )
@@ -60,13 +61,20 @@ def _cut_s(outlet: Outlet, flight: Flight) -> float | None:
     return flight.sent_s if drawn_a > flight.written.limit_a + 1.0 else outlet.cut_s
 
 
+def _kept(outlet: Outlet, written: Written) -> Written:
+    """Return the profile with the time since which its limit has been in force."""
+    old = outlet.working
+    same = old is not None and abs(old.limit_a - written.limit_a) <= SAME_A
+    return replace(written, since_s=old.since_s if same and old is not None else written.sent_s)
+
+
 def _accepted(outlet: Outlet, flight: Flight, station: Station) -> tuple[Outlet, list[Output]]:
     written, setpoint, rung = flight.written, flight.setpoint, flight.rung
     assert written is not None
     assert rung is not None
     if flight.idle:
         return replace(outlet, default=written), [Changed(outlet.plan.connector)]
-    outlet = replace(outlet, working=written, cut_s=_cut_s(outlet, flight))
+    outlet = replace(outlet, working=_kept(outlet, written), cut_s=_cut_s(outlet, flight))
     if rung.purpose == "max" or (rung.purpose == "default" and not lies_over(rung, station.learned)):
         outlet = replace(outlet, default=None)
     if setpoint is None:
@@ -76,9 +84,12 @@ def _accepted(outlet: Outlet, flight: Flight, station: Station) -> tuple[Outlet,
 
 
 def _learned_from(station: Station, flight: Flight, outlet: Outlet) -> Station:
-    """Return the station with what an accepted profile shows."""
+    """Return the station with what an accepted profile shows; one without a transaction says nothing of TxProfiles."""
     learned = station.learned
-    learned = replace(learned, idle=flight.rung) if flight.idle else replace(learned, running=flight.rung)
+    if flight.idle:
+        learned = replace(learned, idle=flight.rung)
+    elif outlet.transaction is not None or learned.running is None or learned.running.purpose != "tx":
+        learned = replace(learned, running=flight.rung)
     if not flight.idle and _hidden_by_default(station, flight):
         station = _without_default(station, outlet)
         learned = replace(learned, idle=None)
@@ -142,6 +153,8 @@ def on_rejected(station: Station, flight: Flight, why: str, now_s: float) -> tup
     outlet = outlet_at(station, flight.connector)
     if outlet is None or flight.rung is None:
         return station, []
+    if flight.written is not None and flight.written.dynamic:
+        return _not_dynamic(station, outlet, flight)
     if _is_early(outlet, flight, now_s):
         return with_outlet(station, replace(outlet, refused_until_s=now_s + EARLY_AGAIN_S)), []
     tried: dict[str, Any]
@@ -157,6 +170,13 @@ def on_rejected(station: Station, flight: Flight, why: str, now_s: float) -> tup
     if outlet.least_a == 0.0 and _has_low_limit(outlet, now_s):
         return with_outlet(station, replace(outlet, least_a=outlet.plan.min_a)), []
     return _rested(station, outlet, flight, why=why, now_s=now_s)
+
+
+def _not_dynamic(station: Station, outlet: Outlet, flight: Flight) -> tuple[Station, list[Output]]:
+    """Return the station after it refused a dynamic profile; refused an update, it is written whole once more."""
+    if flight.action == UPDATE and outlet.working is not None:
+        return with_outlet(station, replace(outlet, working=replace(outlet.working, sent_s=LOST_S))), []
+    return replace(station, learned=replace(station.learned, dynamic=False)), [Remember()]
 
 
 def _is_early(outlet: Outlet, flight: Flight, now_s: float) -> bool:

@@ -11,10 +11,13 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
+from services.ocpp_gateway import ladder
 from services.ocpp_gateway.alarms import alarm
-from services.ocpp_gateway.leases import is_live, target_a
+from services.ocpp_gateway.card import zero_of
+from services.ocpp_gateway.leases import in_force_a, is_live, target_a, written_a
+from services.ocpp_gateway.profile16 import Wanted, charging_profile, ending_of, start_schedule
 from services.ocpp_gateway.samples import IN_USE_A
-from services.ocpp_gateway.station import Outlet, Output, Pause, Station, Step, with_outlet
+from services.ocpp_gateway.station import Moment, Outlet, Output, Pause, Station, Step, with_outlet
 
 PATIENCE_S: Final = 30.0
 OFF_S: Final = 60.0
@@ -25,10 +28,11 @@ ANY_TAG: Final = "EVENLOAD"
 WAITING: Final = ("preparing", "finishing", "suspended_evse", "suspended_ev")
 
 
-def pause_due(station: Station, now_s: float) -> tuple[Station, Step | None]:
+def pause_due(station: Station, moment: Moment) -> tuple[Station, Step | None]:
     """Return the next call that pauses or starts a vehicle, None when none is due."""
+    now_s = moment.now_s
     for outlet in station.outlets:
-        step = _stop_step(outlet, now_s) or _start_step(outlet, station, now_s)
+        step = _stop_step(outlet, now_s) or _start_step(outlet, station, moment)
         if step is not None:
             return with_outlet(station, replace(outlet, pause_asked_s=now_s)), step
     return station, None
@@ -54,8 +58,9 @@ def _stop_step(outlet: Outlet, now_s: float) -> Step | None:
     return None
 
 
-def _start_step(outlet: Outlet, station: Station, now_s: float) -> Step | None:
+def _start_step(outlet: Outlet, station: Station, moment: Moment) -> Step | None:
     """Return what starts a paused or waiting vehicle when there is current for it."""
+    now_s = moment.now_s
     if not is_live(outlet, now_s) or target_a(outlet, now_s) < outlet.plan.min_a or outlet.transaction is not None:
         return None
     pause, connector = outlet.pause, outlet.plan.connector
@@ -70,11 +75,25 @@ def _start_step(outlet: Outlet, station: Station, now_s: float) -> Step | None:
         return None
     if outlet.status not in WAITING or outlet.starts >= MAX_STARTS:
         return None
-    payload = {"connectorId": connector, "idTag": _tag(outlet, station)}
+    payload = {"connectorId": connector, "idTag": tag_for(outlet, station), **_profile(outlet, station, moment)}
     return _call("RemoteStartTransaction", payload, connector)
 
 
-def _tag(outlet: Outlet, station: Station) -> str:
+def _profile(outlet: Outlet, station: Station, moment: Moment) -> dict[str, Any]:
+    """Return the limit to begin with, for a station whose transaction would end at the failsafe at once (row 17)."""
+    rung = ladder.running_rung(station, in_transaction=True)
+    if zero_of(station) != "ends" or rung is None or rung.purpose != "tx":
+        return {}
+    wanted = Wanted(rung=rung, limit_a=written_a(outlet, moment.now_s), ends=True)
+    ending = ending_of(wanted, outlet, station, moment.now_s)
+    profile = charging_profile(wanted, outlet, station, ending)["csChargingProfiles"]
+    if profile["chargingProfileKind"] == "Absolute":
+        profile["chargingSchedule"]["startSchedule"] = start_schedule(moment.utc, station.clock)
+    return {"chargingProfile": {key: value for key, value in profile.items() if key != "transactionId"}}
+
+
+def tag_for(outlet: Outlet, station: Station) -> str:
+    """Return the tag for a remote start: the last one seen there, one of the site file's, or ours."""
     return outlet.id_tag or next(iter(station.plan.tags or ()), ANY_TAG)
 
 
@@ -103,7 +122,8 @@ def on_pause_answered(station: Station, step: Step, *, accepted: bool, now_s: fl
 
 def ended_by_limit(outlet: Outlet, reason: str, now_s: float) -> bool:
     """Tell whether a transaction ended because of our limit below what a vehicle takes, and not of its driver."""
-    working = outlet.working
-    if working is None or working.limit_a >= outlet.plan.min_a or reason.lower() in ("evdisconnected", "remote"):
+    limit_a, working = in_force_a(outlet, now_s), outlet.working
+    if limit_a is None or limit_a >= outlet.plan.min_a or reason.lower() in ("evdisconnected", "remote"):
         return False
-    return 0.0 <= now_s - working.sent_s <= 2 * OFF_S
+    since_s = working.sent_s if working is not None else outlet.started_s
+    return since_s is not None and 0.0 <= now_s - since_s <= 2 * OFF_S

@@ -13,10 +13,11 @@ from typing import Any, Final, Literal
 from msgspec import Struct
 
 from evenload.contracts.units import floor_da
-from services.ocpp_gateway.card import bears_two_periods, kind_of, lies_over, may_end
-from services.ocpp_gateway.config import CLOCK_MARGIN_S, PROFILE_S
+from services.ocpp_gateway.capability import Learned, Purpose, Rung
+from services.ocpp_gateway.card import bears_two_periods, kind_of, lies_over, may_end, step_a, takes_dynamic
+from services.ocpp_gateway.config import CLOCK_MARGIN_S, OFFLINE_S, PROFILE_S
 from services.ocpp_gateway.leases import failsafe_a
-from services.ocpp_gateway.station import Learned, Outlet, Purpose, Rung, Station, StationClock
+from services.ocpp_gateway.station import Outlet, Station, StationClock
 
 PURPOSES: Final[dict[Purpose, str]] = {
     "tx": "TxProfile",
@@ -29,7 +30,7 @@ LOW_VOLTAGE: Final = 0.9
 class Ending(Struct, frozen=True):
     """How a profile ends by itself, and after how many seconds of its schedule; "none": it does not."""
 
-    how: Literal["periods", "duration", "none"]
+    how: Literal["periods", "duration", "offline", "none"]
     after_s: int | None = None
 
 
@@ -53,10 +54,12 @@ def profile_id(rung: Rung, connector: int, learned: Learned) -> int:
     return {"default": 2 * connector - 1, "tx": 2 * connector, "max": 2 * connector + 1}[rung.purpose]
 
 
-def rate(limit_a: float, rung: Rung, outlet: Outlet, voltage_v: float) -> float | int:
-    """Return the limit in the rung's unit: tenths of an ampere or whole watts, never more than `limit_a`."""
+def rate(limit_a: float, rung: Rung, outlet: Outlet, station: Station) -> float | int:
+    """Return the limit in the rung's unit: tenths of an ampere or its own step, or whole watts; never more."""
+    voltage_v = station.plan.voltage_v
     if rung.unit == "A":
-        return floor_da(limit_a) / 10
+        step_da = max(1, round(step_a(station) * 10))
+        return floor_da(limit_a) // step_da * step_da / 10
     lowest_v = outlet.reading.sample.lowest_v if outlet.reading is not None else None
     low_v = min(lowest_v or LOW_VOLTAGE * voltage_v, voltage_v * 1.1)
     return int(limit_a * low_v * lines_for_watts(limit_a, outlet) + 1e-6)
@@ -76,6 +79,8 @@ def lines_for_watts(limit_a: float, outlet: Outlet) -> int:
 
 def ending_of(wanted: Wanted, outlet: Outlet, station: Station, now_s: float) -> Ending:
     """Return how the profile ends; a relative one whose origin is not known cannot (its station may count from any)."""
+    if is_dynamic(wanted, outlet, station):
+        return Ending("offline", OFFLINE_S)
     origin_s = now_s - CLOCK_MARGIN_S if kind_of(station) == "absolute" else outlet.started_s
     if not wanted.ends or origin_s is None or not can_end(wanted.rung, station):
         return Ending("none")
@@ -101,12 +106,28 @@ def start_schedule(utc: datetime, clock: StationClock) -> str:
     return utc_text(utc + timedelta(seconds=clock.offset_s - CLOCK_MARGIN_S))
 
 
+def is_dynamic(wanted: Wanted, outlet: Outlet, station: Station) -> bool:
+    """Tell whether it is written as a dynamic profile, which ends when the station is offline.
+
+    Not below the failsafe: the rise to it must wait until every neighbour's profile has run out too.
+    """
+    falls = wanted.limit_a >= outlet.plan.failsafe_a and may_end(station)
+    return wanted.rung.purpose == "tx" and falls and takes_dynamic(station)
+
+
+def kind_word(wanted: Wanted, outlet: Outlet, station: Station) -> str:
+    """Return what the profile's times count from, as the standard calls it."""
+    if is_dynamic(wanted, outlet, station):
+        return "Dynamic"
+    return "Absolute" if kind_of(station) == "absolute" else "Relative"
+
+
 def charging_profile(wanted: Wanted, outlet: Outlet, station: Station, ending: Ending) -> dict[str, Any]:
     """Return the payload of SetChargingProfile, without startSchedule."""
-    rung, voltage_v = wanted.rung, station.plan.voltage_v
-    periods: list[dict[str, Any]] = [{"startPeriod": 0, "limit": rate(wanted.limit_a, rung, outlet, voltage_v)}]
+    rung = wanted.rung
+    periods: list[dict[str, Any]] = [{"startPeriod": 0, "limit": rate(wanted.limit_a, rung, outlet, station)}]
     if ending.how == "periods":
-        failsafe = rate(failsafe_a(outlet), rung, outlet, voltage_v)
+        failsafe = rate(failsafe_a(outlet), rung, outlet, station)
         periods.append({"startPeriod": ending.after_s, "limit": failsafe})
     schedule: dict[str, Any] = {"chargingRateUnit": rung.unit, "chargingSchedulePeriod": periods}
     if ending.how == "duration":
@@ -115,10 +136,10 @@ def charging_profile(wanted: Wanted, outlet: Outlet, station: Station, ending: E
         "chargingProfileId": profile_id(rung, outlet.plan.connector, station.learned),
         "stackLevel": rung.level,
         "chargingProfilePurpose": PURPOSES[rung.purpose],
-        "chargingProfileKind": "Absolute" if kind_of(station) == "absolute" else "Relative",
+        "chargingProfileKind": kind_word(wanted, outlet, station),
         "chargingSchedule": schedule,
     }
-    if rung.purpose == "tx":
+    if rung.purpose == "tx" and outlet.transaction is not None:
         profile["transactionId"] = outlet.transaction
     connector = 0 if rung.purpose == "max" else outlet.plan.connector
     return {"connectorId": connector, "csChargingProfiles": profile}

@@ -5,24 +5,30 @@ at half its validity; when the lease has ended, the failsafe is written. Without
 failsafe is written, and only when it changes: profiles survive reboots and wear flash (faults.md section 2).
 """
 
-from typing import Final
+from typing import Any, Final
 
 from msgspec.structs import replace
 
 from services.ocpp_gateway import ladder
-from services.ocpp_gateway.card import bears_two_periods, kind_of, may_end
+from services.ocpp_gateway.capability import Rung
+from services.ocpp_gateway.card import bears_two_periods, may_end
 from services.ocpp_gateway.config import PROFILE_S, RAISE_SPACING_S, RENEW_AFTER_S
 from services.ocpp_gateway.leases import failsafe_a, in_force_a, is_live, written_a
 from services.ocpp_gateway.profile16 import (
     Wanted,
     charging_profile,
     ending_of,
+    is_dynamic,
+    kind_word,
+    profile_id,
+    rate,
     start_schedule,
 )
-from services.ocpp_gateway.station import LOST_S, Flight, Moment, Outlet, Rung, Station, Written, is_running
+from services.ocpp_gateway.station import LOST_S, Flight, Moment, Outlet, Station, Written, is_running
 
 SAME_A: Final = 0.05
 ACTION: Final = "SetChargingProfile"
+UPDATE: Final = "UpdateDynamicSchedule"
 
 
 def _wanted_running(outlet: Outlet, station: Station, now_s: float) -> Wanted | None:
@@ -62,7 +68,8 @@ def _is_due(outlet: Outlet, now_s: float) -> bool:
 
 def _wanted_idle(outlet: Outlet, station: Station) -> Wanted | None:
     fallback_a = failsafe_a(outlet)
-    if outlet.default is not None and abs(outlet.default.limit_a - fallback_a) <= SAME_A:
+    held = outlet.default
+    if held is not None and held.sent_s != LOST_S and abs(held.limit_a - fallback_a) <= SAME_A:
         return None
     rung = ladder.idle_rung(station)
     return None if rung is None else Wanted(rung=rung, limit_a=fallback_a, ends=False, idle=True)
@@ -125,21 +132,33 @@ def _resumes(outlet: Outlet, limit_a: float) -> bool:
     return paused and limit_a >= outlet.plan.min_a
 
 
+def _call(outlet: Outlet, profile: Wanted, station: Station, moment: Moment) -> tuple[str, dict[str, Any]]:
+    """Return the call that writes a profile, or that only changes the limit of a dynamic one."""
+    held, rung = outlet.working, profile.rung
+    if is_dynamic(profile, outlet, station) and held is not None and held.dynamic and held.sent_s != LOST_S:
+        limit = rate(profile.limit_a, rung, outlet, station)
+        update = {"chargingProfileId": profile_id(rung, outlet.plan.connector, station.learned)}
+        return UPDATE, {**update, "scheduleUpdate": {"limit": limit}}
+    ending = ending_of(profile, outlet, station, moment.now_s)
+    payload = charging_profile(profile, outlet, station, ending)
+    if kind_word(profile, outlet, station) == "Absolute":
+        start = start_schedule(moment.utc, station.clock)
+        payload["csChargingProfiles"]["chargingSchedule"]["startSchedule"] = start
+    return ACTION, payload
+
+
 def write(outlet: Outlet, profile: Wanted, station: Station, moment: Moment) -> Flight:
     """Return the call that writes `profile`, with all that its answer will need."""
     now_s = moment.now_s
     ending = ending_of(profile, outlet, station, now_s)
-    payload = charging_profile(profile, outlet, station, ending)
-    if kind_of(station) == "absolute":
-        start = start_schedule(moment.utc, station.clock)
-        payload["csChargingProfiles"]["chargingSchedule"]["startSchedule"] = start
+    action, payload = _call(outlet, profile, station, moment)
     validity_s = None if ending.after_s is None else float(PROFILE_S)
     lease = outlet.lease if is_live(outlet, now_s) and not profile.idle else None
     endless = profile.ends and ending.how == "none"
     raised = is_raise(outlet, profile, now_s)
     return Flight(
         kind="profile",
-        action=ACTION,
+        action=action,
         payload=payload,
         sent_s=now_s,
         connector=outlet.plan.connector,
@@ -150,6 +169,7 @@ def write(outlet: Outlet, profile: Wanted, station: Station, moment: Moment) -> 
             ends_s=None if validity_s is None else now_s + validity_s,
             seq=lease.setpoint.seq if lease is not None else 0,
             endless=endless,
+            dynamic=ending.how == "offline",
             resumes=_resumes(outlet, profile.limit_a),
         ),
         setpoint=lease.setpoint if lease is not None else None,

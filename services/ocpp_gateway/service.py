@@ -1,11 +1,15 @@
 """The shell of the gateway: starts what `gateway.py` needs, listens, and drains.
 
-Ready when the records are read, the site files are watched, setpoints are subscribed and the port is open.
+Ready when the records and the site files are read, setpoints are subscribed and the port is open, in this order: a
+station that dials a restarted gateway must meet the transactions that it had before.
 """
 
+import asyncio
 import contextlib
+import resource
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from evenload.contracts import subjects
 from evenload.runtime.service import Context
@@ -19,6 +23,10 @@ from services.ocpp_gateway.drivers.tls import TlsFiles
 from services.ocpp_gateway.drivers.world import World
 from services.ocpp_gateway.metrics import GatewayMetrics
 from services.ocpp_gateway.pacing import Pace
+
+MOST_FILES: Final = 1_048_576
+SITES_S: Final = 10.0
+"""How long the port stays closed for site files that do not come."""
 
 
 class PortTaken(Exception):
@@ -57,7 +65,10 @@ async def start(ctx: Context, pace: Pace) -> tuple[Gateway, int]:
     gateway = Gateway(world, is_open=ctx.settings.ocpp_open, by_certificate=by_certificate)
     await records.load()
     ctx.spawn("stations", records.watch)
-    ctx.spawn("sites", lambda: watch_sites(ctx, gateway.on_site))
+    seen = asyncio.Event()
+    ctx.spawn("sites", lambda: watch_sites(ctx, gateway.on_site, seen))
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(seen.wait(), SITES_S)
     await ctx.bus.subscribe(subjects.setpoint(), gateway.on_setpoint)
     return gateway, await _listen(ctx, gateway, files)
 
@@ -71,6 +82,15 @@ def tls_files(settings: Settings) -> TlsFiles | None:
     return TlsFiles(Path(settings.ocpp_tls_cert), Path(key), authority)
 
 
+def raise_file_limit() -> int:
+    """Let this process have as many sockets as the system allows; return how many. Many systems begin with 1,024."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_FILES if hard == resource.RLIM_INFINITY else hard
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
 async def _listen(ctx: Context, gateway: Gateway, files: TlsFiles | None) -> int:
     context = None if files is None else tls.make_context(files)
     host, port = ctx.settings.ocpp_host, ctx.settings.ocpp_port
@@ -81,6 +101,7 @@ async def _listen(ctx: Context, gateway: Gateway, files: TlsFiles | None) -> int
         raise PortTaken(host, port, fault.strerror or str(fault)) from fault
     scheme = "ws" if context is None else "wss"
     ctx.log.info("stations connect to %s://%s:%d/<station id>", scheme, host, server.port)
+    ctx.log.info("room for %d connections", raise_file_limit())
     if files is not None and context is not None:
         ctx.spawn("certificates", partial(tls.watch, context, files, ctx.log.warning))
 

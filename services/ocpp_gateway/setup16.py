@@ -10,10 +10,11 @@ from typing import Any, Final
 from msgspec import Raw
 from msgspec.structs import replace
 
+from services.ocpp_gateway.capability import Learned
 from services.ocpp_gateway.config import HEARTBEAT_S
 from services.ocpp_gateway.ladder import allowed_units
 from services.ocpp_gateway.messages16 import Configuration, Reader, listed
-from services.ocpp_gateway.station import Learned, Station, Step
+from services.ocpp_gateway.station import Station, Step
 from services.ocpp_gateway.tolerant import text, whole
 
 UNIT_KEY: Final = "ChargingScheduleAllowedChargingRateUnit"
@@ -24,6 +25,8 @@ INTERVAL_KEY: Final = "MeterValueSampleInterval"
 ATTEMPTS_KEY: Final = "TransactionMessageAttempts"
 RETRY_KEY: Final = "TransactionMessageRetryInterval"
 HEARTBEAT_KEY: Final = "HeartbeatInterval"
+DYNAMIC_KEY: Final = "SupportsDynamicProfiles"
+OFFLINE_KEY: Final = "SupportsMaxOfflineDuration"
 KEYS: Final = (
     UNIT_KEY,
     LEVEL_KEY,
@@ -70,11 +73,18 @@ def learn(learned: Learned, told: dict[str, tuple[str, bool]]) -> Learned:
     periods = whole(told.get(PERIODS_KEY.lower(), ("", True))[0])
     return replace(
         learned,
+        dynamic=_dynamic(learned, told),
         units=allowed_units(told.get(UNIT_KEY.lower(), ("", True))[0]),
         max_level=level if level is not None and level >= 0 else None,
         max_periods=periods if periods is not None and periods > 0 else None,
         measurands=told.get(MEASURANDS_KEY.lower(), (learned.measurands, True))[0][:500],
     )
+
+
+def _dynamic(learned: Learned, told: dict[str, tuple[str, bool]]) -> bool | None:
+    """Return whether dynamic profiles may be tried: it says so, they end offline, and none was rejected yet."""
+    says = [told.get(key.lower(), ("", True))[0].lower() == "true" for key in (DYNAMIC_KEY, OFFLINE_KEY)]
+    return True if all(says) and learned.dynamic is not False else learned.dynamic
 
 
 def _change(key: str, value: str, others: tuple[str, ...] = ()) -> Step:
@@ -103,10 +113,19 @@ def _differs(key: str, told: str, interval_s: int) -> bool:
     return not _measurands_fit(told)
 
 
-def changes(told: dict[str, tuple[str, bool]], interval_s: int) -> tuple[Step, ...]:
-    """Return a ChangeConfiguration for each key that differs from what we want and may be written."""
+def _wanted_measurands(pinned: object) -> Step:
+    if isinstance(pinned, str):
+        return _change(MEASURANDS_KEY, pinned)
+    return _change(MEASURANDS_KEY, MEASURANDS[0], MEASURANDS[1:])
+
+
+def changes(told: dict[str, tuple[str, bool]], interval_s: int, pinned: object = None) -> tuple[Step, ...]:
+    """Return a ChangeConfiguration for each key that differs from what we want and may be written.
+
+    `pinned` are the measurands of the site file: those and no others.
+    """
     wanted = {
-        MEASURANDS_KEY: _change(MEASURANDS_KEY, MEASURANDS[0], MEASURANDS[1:]),
+        MEASURANDS_KEY: _wanted_measurands(pinned),
         INTERVAL_KEY: _change(INTERVAL_KEY, str(interval_s), ("30", "60") if interval_s < 30 else ()),
         HEARTBEAT_KEY: _change(HEARTBEAT_KEY, str(HEARTBEAT_S)),
         ATTEMPTS_KEY: _change(ATTEMPTS_KEY, str(ATTEMPTS), ("100", "10")),
@@ -115,7 +134,10 @@ def changes(told: dict[str, tuple[str, bool]], interval_s: int) -> tuple[Step, .
     steps = []
     for key, step in wanted.items():
         value, readonly = told.get(key.lower(), ("", key not in (MEASURANDS_KEY, INTERVAL_KEY)))
-        if not readonly and _differs(key, value, interval_s):
+        differs = _differs(key, value, interval_s)
+        if key == MEASURANDS_KEY and pinned is not None:
+            differs = value != pinned
+        if not readonly and differs:
             steps.append(step)
     return tuple(steps)
 

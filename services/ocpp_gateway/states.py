@@ -70,6 +70,9 @@ def load_state(station: Station, outlet: Outlet, now_s: float, utc: datetime) ->
         session_wh=session_wh(outlet),
         transaction=str(outlet.transaction) if outlet.transaction is not None else None,
         temperature_c=sample.temperature_c if sample is not None else None,
+        needs_wh=outlet.needs.energy_wh,
+        vehicle_max_a=outlet.needs.max_a,
+        leaves_at=outlet.needs.leaves_at,
         epoch=outlet.epoch,
         config_rev=station.plan.config_rev,
     )

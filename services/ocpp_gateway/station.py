@@ -11,15 +11,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from evenload.contracts.events import Event, LoadStatus, Setpoint, Severity
+from services.ocpp_gateway.capability import Learned, Rung
 from services.ocpp_gateway.config import OutletPlan, StationPlan
 from services.ocpp_gateway.samples import Sampled
+from services.ocpp_gateway.session_states import SessionState
 
-Unit = Literal["A", "W"]
-Purpose = Literal["tx", "default", "max"]
-Kind = Literal["absolute", "relative"]
-Zero = Literal["pauses", "ends", "rejected"]
-"""What a limit of 0 A does: it pauses, it ends the transaction (row 17), or it is rejected (row 16)."""
-FlightKind = Literal["boot", "configuration", "change", "trigger", "profile", "operator", "clear", "reset", "pause"]
+FlightKind = Literal[
+    "boot", "configuration", "change", "trigger", "profile", "operator", "clear", "reset", "pause", "report", "monitor"
+]
 
 TransactionId = int | str
 """1.6: a number that we gave; 2.x: a text that the station gave."""
@@ -28,40 +27,6 @@ LOST_S: Final = -1e9
 """When a profile was sent that the station may have lost: it is due again."""
 
 RUNNING: Final[frozenset[LoadStatus]] = frozenset({"charging", "suspended_ev", "suspended_evse"})
-
-
-class Rung(Struct, frozen=True):
-    """One way to tell a station its limit."""
-
-    purpose: Purpose
-    unit: Unit
-    level: int
-
-
-class Learned(Struct, frozen=True, kw_only=True):
-    """What was found out about a station; None = not known yet. Kept in its record over restarts."""
-
-    units: tuple[Unit, ...] = ()
-    max_level: int | None = None
-    max_periods: int | None = None
-    kind: Kind = "absolute"
-    running: Rung | None = None
-    idle: Rung | None = None
-    zero: Zero | None = None
-    reset_at_s: float = 0.0
-    """When we restarted it, UTC as seconds since 1970; 0 = never."""
-    model: str = ""
-    """Maker, model and firmware as it says."""
-    measurands: str = ""
-    """The list that it accepted or had."""
-    interval_s: float | None = None
-    """Period of its meter values as they come."""
-    lag_s: float | None = None
-    """From a cut to the first sample within it."""
-    step_a: float | None = None
-    """Step of the limits that it offers."""
-    proven: bool = False
-    """A limit that binds was seen to be obeyed."""
 
 
 class Lease(Struct, frozen=True):
@@ -77,10 +42,14 @@ class Written(Struct, frozen=True, kw_only=True):
 
     limit_a: float
     sent_s: float
+    since_s: float = LOST_S
+    """Since when it has this limit: renewals do not count."""
     ends_s: float | None
     seq: int = 0
     endless: bool = False
     """It should end by itself and cannot: nothing is gained by writing it again."""
+    dynamic: bool = False
+    """2.1: its limit can be changed without writing it anew; it ends when the station is offline."""
     resumes: bool = False
     """The limit before it was a pause: some stations ignore the first one after that (row 20)."""
 
@@ -105,6 +74,14 @@ class Pause(Struct, frozen=True):
 
     how: Literal["ended", "stopped", "inoperative"]
     since_s: float
+
+
+class Needs(Struct, frozen=True):
+    """What a vehicle told of itself by ISO 15118 (2.x); None = it did not."""
+
+    energy_wh: float | None = None
+    max_a: float | None = None
+    leaves_at: datetime | None = None
 
 
 class Outlet(Struct, frozen=True, kw_only=True):
@@ -133,6 +110,10 @@ class Outlet(Struct, frozen=True, kw_only=True):
     obeys: bool = True
     evidence: Over | None = None
     """Draws or offers above the limit that call for a repair."""
+    less: Over | None = None
+    """Offers far below the limit: somebody else's profile may lie over ours."""
+    less_stage: int = 0
+    """What was done about that in this transaction."""
     stage: int = 0
     """Rungs of the repair ladder taken since it last obeyed."""
     acted_s: float = -1e9
@@ -154,6 +135,11 @@ class Outlet(Struct, frozen=True, kw_only=True):
     starts: int = 0
     status_s: float = -1e9
     """Since when it has its status."""
+    needs: Needs = Needs()
+    outside: str = ""
+    """Who else limits it, as its station told (2.x): EMS, SO, CSO; "" = nobody."""
+    priority: bool = False
+    """2.1: its driver chose there to charge as fast as it can."""
     id_tag: str = ""
     """Tag of its last transaction, to start it again; kept in memory only."""
     warned: tuple[str, ...] = ()
@@ -192,14 +178,16 @@ class Link(Struct, frozen=True, kw_only=True):
 
     token: str
     connected_s: float
-    booted: bool = False
-    boot_asked: bool = False
-    is_open: bool = False
-    configured: bool = False
+    state: SessionState = "silent"
     steps: tuple[Step, ...] = ()
     flight: Flight | None = None
     unanswered: int = 0
     asked: tuple[str, dict[str, Any]] | None = None
+    version: str = "1.6"
+    monitors: tuple[tuple[int, int], ...] = ()
+    """2.1: monitors of ours that the station set, (id, EVSE)."""
+    streams: tuple[tuple[int, int], ...] = ()
+    """2.1: streams that it opened for them, (id, EVSE)."""
 
 
 class StationClock(Struct, frozen=True):
@@ -223,8 +211,13 @@ class Station(Struct, frozen=True, kw_only=True):
     tried_idle: tuple[Rung, ...] = ()
     out_of_order: LoadStatus | None = None
     """Unavailable or faulted, told for connector 0: the station as a whole."""
+    drift_from: tuple[float, float] | None = None
+    """When its clock was first read since it booted, and its offset then, s."""
     distrusted: tuple[Rung, ...] = ()
     """Ways that were accepted and not obeyed."""
+    strays: tuple[tuple[str, int], ...] = ()
+    """1.6: starts on connectors that no load names, as content and id; the content is "" after the stop."""
+    report: "Report | None" = None
 
 
 class Moment(Struct, frozen=True, kw_only=True):
@@ -234,6 +227,19 @@ class Moment(Struct, frozen=True, kw_only=True):
     utc: datetime
     fresh_id: int = 0
     tag_key: bytes = b""
+
+
+class Report(Struct, frozen=True):
+    """2.x: what a station tells of itself in several messages, as far as it has come; empty `parts` = nothing yet."""
+
+    request: int
+    parts: tuple[dict[str, Any], ...] = ()
+
+
+class Reported(Struct, frozen=True):
+    """A report that somebody waits for is whole."""
+
+    report: Report
 
 
 class Changed(Struct, frozen=True):
@@ -283,12 +289,12 @@ class Hangup(Struct, frozen=True):
     why: str
 
 
-Output = Changed | Tell | Warn | Keep | Remember | Measure | Hangup
+Output = Changed | Tell | Warn | Keep | Remember | Measure | Hangup | Reported
 
 
 def new_station(plan: StationPlan) -> Station:
     """Return a station of which nothing is known but the site file."""
-    return Station(plan=plan, outlets=tuple(Outlet(plan=outlet) for outlet in plan.outlets))
+    return with_least(Station(plan=plan, outlets=tuple(Outlet(plan=outlet) for outlet in plan.outlets)))
 
 
 def with_plan(station: Station, plan: StationPlan) -> Station:
@@ -302,10 +308,18 @@ def with_plan(station: Station, plan: StationPlan) -> Station:
 
 
 def with_least(station: Station) -> Station:
-    """Return `station` with the least limit of each outlet, where it was learned that 0 A is rejected."""
-    if station.learned.zero != "rejected":
+    """Return `station` with the least limit of each outlet: as pinned, or where it was learned that 0 A is rejected."""
+    pinned = station.plan.overrides.get("min_a")
+    zero = station.plan.overrides.get("zero") or station.learned.zero
+    if pinned is None and zero != "rejected":
         return station
-    return replace(station, outlets=tuple(replace(outlet, least_a=outlet.plan.min_a) for outlet in station.outlets))
+    return replace(
+        station,
+        outlets=tuple(
+            replace(outlet, least_a=outlet.plan.min_a if pinned is None else float(pinned))
+            for outlet in station.outlets
+        ),
+    )
 
 
 def outlet_at(station: Station, connector: int) -> Outlet | None:
@@ -330,6 +344,20 @@ def with_outlet(station: Station, outlet: Outlet) -> Station:
     return replace(
         station,
         outlets=tuple(outlet if old.plan.connector == outlet.plan.connector else old for old in station.outlets),
+    )
+
+
+def with_profiles_due(station: Station) -> Station:
+    """Return `station` with every profile that it holds due again: it may have lost them."""
+    return replace(station, outlets=tuple(_due_again(outlet) for outlet in station.outlets))
+
+
+def _due_again(outlet: Outlet) -> Outlet:
+    working, default = outlet.working, outlet.default
+    return replace(
+        outlet,
+        working=None if working is None else replace(working, sent_s=LOST_S),
+        default=None if default is None else replace(default, sent_s=LOST_S),
     )
 
 

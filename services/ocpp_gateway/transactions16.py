@@ -1,11 +1,11 @@
 """Transactions of OCPP 1.6: ids that are ours, the same on a repeat, stored before they are answered.
 
 The id of a start is remembered with the hash of its content until its stop comes, so that a repeat (the station did
-not hear our answer) gets the same id and is stored once (faults.md section 3). Stops are never refused: unknown, late,
-repeated and ids ≤ 0 are stored as they came. Late ones, from an offline queue, never drive control (D10).
+not hear our answer) gets the same id and is stored once (faults.md section 3); so are the last ids that ended, so that
+a repeated stop is stored once too. Stops are never refused: unknown, late and ids ≤ 0 are stored as they came, known
+again by all that they say. Late ones, from an offline queue, never drive control (D10).
 """
 
-import hashlib
 from datetime import datetime
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from msgspec import Raw, Struct
 from msgspec.structs import replace
 
 from evenload.contracts.events import TransactionEnded, TransactionStarted, TransactionUpdated
+from evenload.transactions.tags import content_hash, tag_hash
 from services.ocpp_gateway.config import LATE_S
 from services.ocpp_gateway.messages16 import Reader, StartTransaction, StopTransaction
 from services.ocpp_gateway.pausing import ended_by_limit
@@ -21,6 +22,7 @@ from services.ocpp_gateway.station import (
     Changed,
     Keep,
     Moment,
+    Needs,
     Outlet,
     Output,
     Pause,
@@ -34,6 +36,7 @@ from services.ocpp_gateway.tolerant import Loose, number, text, whole
 from services.ocpp_gateway.tolerant import moment as read_time
 
 ENDED_KEPT: Final = 8
+STRAYS_KEPT: Final = 8
 MAX_TAG: Final = 64
 MAX_REGISTER_WH: Final = 1e13
 
@@ -47,18 +50,6 @@ class Handled(Struct, frozen=True):
     station: Station
     payload: dict[str, Any]
     outputs: tuple[Output, ...] = ()
-
-
-def content_hash(*parts: object) -> str:
-    """Return a hash of what a message says, so that a repeat is known by its content."""
-    return hashlib.blake2b("\x1f".join(str(part) for part in parts).encode(), digest_size=16).hexdigest()
-
-
-def tag_hash(id_tag: str, key: bytes) -> str:
-    """Return the keyed hash under which an id tag is stored; tags compare without case; "" stays ""."""
-    if not id_tag:
-        return ""
-    return hashlib.blake2b(id_tag.lower().encode(), key=key[:64], digest_size=16).hexdigest()
 
 
 def tag_status(station: Station, id_tag: str) -> str:
@@ -102,9 +93,18 @@ def note_start(station: Station, payload: Raw, moment: Moment) -> tuple[Station,
     told = _start.read(payload)
     outlet = meant_by(station, whole(told.connector_id) or 0)
     key = _start_key(station, told)
-    if outlet is None or (outlet.open_start is not None and outlet.open_start[0] == key):
-        return station, outlet is None
+    if _noted(station, outlet, key) is not None:
+        return station, False
+    if outlet is None:
+        strays = (*station.strays, (key, moment.fresh_id))[-STRAYS_KEPT:]
+        return replace(station, strays=strays), True
     return with_outlet(station, replace(outlet, open_start=(key, moment.fresh_id))), True
+
+
+def _noted(station: Station, outlet: Outlet | None, key: str) -> int | None:
+    """Return the id that an open start with this content has, None for a new one."""
+    opened = station.strays if outlet is None else (outlet.open_start,)
+    return next((start[1] for start in opened if start is not None and start[0] == key), None)
 
 
 def on_start(station: Station, payload: Raw, moment: Moment) -> Handled:
@@ -115,8 +115,7 @@ def on_start(station: Station, payload: Raw, moment: Moment) -> Handled:
     connector = outlet.plan.connector if outlet is not None else connector
     tag, at = text(told.id_tag, MAX_TAG), read_time(told.timestamp)
     key = _start_key(station, told)
-    known = outlet.open_start if outlet is not None else None
-    transaction = known[1] if known is not None and known[0] == key else moment.fresh_id
+    transaction = _noted(station, outlet, key) or moment.fresh_id
     meter_wh, late = _register_wh(told.meter_start), is_late(station, at, moment)
     event = TransactionStarted(
         site=station.plan.site,
@@ -146,14 +145,27 @@ def begin(outlet: Outlet, transaction: TransactionId, now_s: float, start_wh: fl
     if outlet.transaction == transaction:
         return outlet
     outlet = replace(outlet, transaction=transaction, started_s=now_s, start_wh=start_wh, working=None)
-    return replace(outlet, pause=None, starts=0, stops_refused=0, evidence=None)
+    return replace(outlet, pause=None, starts=0, stops_refused=0, evidence=None, less=None, less_stage=0)
 
 
 def end(outlet: Outlet) -> Outlet:
-    """Return the outlet without its transaction: its profile is gone with it, the default is in force."""
+    """Return the outlet without its transaction: its profile is gone with it, the default is in force.
+
+    Its status may be told a moment later; until then it is finishing, so that nothing is written as if it went on.
+    """
     ended = outlet.ended if outlet.transaction is None else (*outlet.ended, outlet.transaction)[-ENDED_KEPT:]
     return replace(
-        outlet, transaction=None, started_s=None, start_wh=None, ended=ended, working=None, lines_used=None, told=None
+        outlet,
+        transaction=None,
+        started_s=None,
+        start_wh=None,
+        ended=ended,
+        working=None,
+        lines_used=None,
+        told=None,
+        needs=Needs(),
+        priority=False,
+        status="finishing" if outlet.status in RUNNING else outlet.status,
     )
 
 
@@ -173,6 +185,27 @@ def _ending(station: Station, transaction: int | None) -> Outlet | None:
     return running[0] if len(running) == 1 else None
 
 
+def _ended_at(station: Station, transaction: int | None) -> Outlet | None:
+    """Return the outlet at which the transaction ended before: then this is a repeated stop."""
+    return next((outlet for outlet in station.outlets if transaction in outlet.ended), None)
+
+
+def _is_ours(station: Station, transaction: int | None) -> bool:
+    """Tell whether we gave this id and still know of it."""
+    if transaction is None or transaction <= 0:
+        return False
+    gave = any(stray[1] == transaction for stray in station.strays)
+    return gave or (_ending(station, transaction) or _ended_at(station, transaction)) is not None
+
+
+def _stop_id(station: Station, told: StopTransaction, payload: Raw) -> str:
+    """Return what a repeat of the stop has too; with an id ≤ 0 or unknown that is all that it says."""
+    identity: tuple[object, ...] = (station.plan.station.lower(), told.transaction_id, told.timestamp, told.meter_stop)
+    if not _is_ours(station, whole(told.transaction_id)):
+        identity = (*identity, bytes(payload))
+    return f"stop-{content_hash(*identity)}"
+
+
 def on_stop(station: Station, payload: Raw, moment: Moment) -> Handled:
     """Return Accepted, always (rows 67, 68); the event is stored first."""
     told = _stop.read(payload)
@@ -180,32 +213,33 @@ def on_stop(station: Station, payload: Raw, moment: Moment) -> Handled:
     outlet = _ending(station, transaction)
     by_id = outlet is not None and transaction is not None and transaction > 0
     at, tag = read_time(told.timestamp), text(told.id_tag, MAX_TAG)
-    late = is_late(station, at, moment)
+    late, about = is_late(station, at, moment), outlet or _ended_at(station, transaction)
     event = TransactionEnded(
         site=station.plan.site,
         station=station.plan.station,
-        evse=outlet.plan.connector if outlet is not None else 0,
-        load=_load_of(outlet),
+        evse=about.plan.connector if about is not None else 0,
+        load=_load_of(about),
         transaction=str(transaction) if transaction is not None else text(told.transaction_id, 64) or "none",
         ended_at=at or moment.utc,
         received_at=moment.utc,
         id_tag_hash=tag_hash(tag, moment.tag_key),
         meter_stop_wh=_register_wh(told.meter_stop),
         why=text(told.reason, 64),
-        known=by_id,
+        known=_is_ours(station, transaction),
         late=late,
         config_rev=station.plan.config_rev,
     )
-    identity: tuple[object, ...] = (station.plan.station.lower(), told.transaction_id, told.timestamp, told.meter_stop)
-    if not by_id:
-        identity = (*identity, bytes(payload))
-    outputs: list[Output] = [Keep(event, f"stop-{content_hash(*identity)}")]
+    outputs: list[Output] = [Keep(event, _stop_id(station, told, payload))]
     if outlet is not None and (by_id or not late):
         if outlet.pause is None and ended_by_limit(outlet, text(told.reason, 64), moment.now_s):
             outlet = replace(outlet, pause=Pause("ended", moment.now_s))
         outlet = _closed(outlet, transaction)
         outputs += [Remember(), Changed(outlet.plan.connector)]
         station = with_outlet(station, outlet)
+    elif any(start == transaction and key for key, start in station.strays):
+        strays = tuple(("" if start == transaction else key, start) for key, start in station.strays)
+        station = replace(station, strays=strays)
+        outputs.append(Remember())
     answer: dict[str, Any] = {"idTagInfo": {"status": tag_status(station, tag)}} if tag else {}
     return Handled(station, answer, tuple(outputs))
 

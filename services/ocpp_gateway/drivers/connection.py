@@ -13,14 +13,15 @@ from collections.abc import Callable
 from typing import Final
 
 from evenload.runtime.bus import BusError
-from services.ocpp_gateway import frames
+from services.ocpp_gateway import card, frames
 from services.ocpp_gateway.calls16 import Answer
-from services.ocpp_gateway.config import CALL_TIMEOUT_S, DEAD_AFTER_S, PING_AFTER_S
+from services.ocpp_gateway.config import CALL_TIMEOUT_S, PING_AFTER_S
 from services.ocpp_gateway.dialect import Dialect
 from services.ocpp_gateway.drivers.session import Session
 from services.ocpp_gateway.drivers.sockets import Socket
 from services.ocpp_gateway.frames import Call, CallError, CallResult, PeerProtocolError, Unasked
 from services.ocpp_gateway.pacing import Bucket, take
+from services.ocpp_gateway.session_states import KNOWN, OPEN
 from services.ocpp_gateway.station import Flight, Keep, Moment
 from services.ocpp_gateway.transactions16 import Handled
 
@@ -65,16 +66,13 @@ class Connection:
     def on_frame(self, data: bytes) -> None:
         """Take a message: answer a call, hand on an answer."""
         now_s = self._heard()
-        self._pace, pause_s = take(self._pace, self._world.pace, now_s)
-        if pause_s > 0:
-            self._socket.hold("pace", held=True)
-            asyncio.get_running_loop().call_later(pause_s, self._socket.hold, "pace", False)
+        self._keep_pace(now_s)
         try:
             frame = frames.parse(data, self._limit_bytes())
             if isinstance(frame, Call):
                 self._on_call(frame, now_s)
             elif isinstance(frame, Unasked):
-                self._world.metrics.errors.labels("unasked").inc()
+                self._on_unasked(frame, now_s)
             else:
                 self._on_answer(frame)
         except PeerProtocolError as fault:
@@ -83,6 +81,18 @@ class Connection:
     def on_pong(self) -> None:
         """Take that the station lives."""
         self._heard()
+        self.session.pinged(answered=True)
+
+    def on_noise(self) -> None:
+        """Take a ping, or a part of a message."""
+        self._keep_pace(self._heard())
+
+    def _keep_pace(self, now_s: float) -> None:
+        """Stop reading for a while when the station sends too fast."""
+        self._pace, pause_s = take(self._pace, self._world.pace, now_s)
+        if pause_s > 0:
+            self._socket.hold("pace", held=True)
+            asyncio.get_running_loop().call_later(pause_s, self._socket.hold, "pace", False)
 
     def on_closed(self) -> None:
         """End everything that belongs to the socket."""
@@ -106,7 +116,7 @@ class Connection:
 
     def _limit_bytes(self) -> int:
         link = self.session.station.link
-        booted = link is not None and (link.booted or link.is_open)
+        booted = link is not None and link.state in KNOWN
         return frames.MAX_FRAME_BYTES if booted else frames.MAX_FRAME_BEFORE_BOOT_BYTES
 
     def _refuse(self, fault: PeerProtocolError) -> None:
@@ -131,7 +141,7 @@ class Connection:
 
     def _is_open(self) -> bool:
         link = self.session.station.link
-        return link is not None and link.is_open
+        return link is not None and link.state in OPEN
 
     def _step(self, call: Call, moment: Moment) -> Handled:
         """Run the core on a call; the state moves on. Raises `PeerProtocolError` with the call's id."""
@@ -144,6 +154,20 @@ class Connection:
             return self.dialect.on_call(self.session.station, call.action, call.payload, moment)
         except PeerProtocolError as fault:
             raise PeerProtocolError(fault.code, fault.what, call.message_id) from fault
+
+    def _on_unasked(self, frame: Unasked, now_s: float) -> None:
+        """Take a notice that wants no answer; unreadable and unknown ones are counted."""
+        moment = Moment(now_s=now_s, utc=self._world.clock.utc(), tag_key=self._world.tag_key)
+        try:
+            handled = self.dialect.on_notice(self.session.station, frame.action, frame.payload, moment)
+        except PeerProtocolError:
+            handled = None
+        if handled is None:
+            self._world.metrics.errors.labels("unasked").inc()
+            return
+        self.session.station = handled.station
+        self.session.perform(handled.outputs, moment)
+        self.session.pump(moment)
 
     # --- what is stored before it is answered ---
 
@@ -193,7 +217,10 @@ class Connection:
         session.pump()
 
     async def _note(self, call: Call) -> int:
-        """Note the id that a new transaction gets, in memory and in the station's record; return it."""
+        """Note the id that a new transaction gets, in memory and in the station's record; return it.
+
+        The record is looked at for a repeat too: writing it may have failed the first time.
+        """
         session = self.session
         fresh_id = await self._world.ids.ready()
         try:
@@ -203,7 +230,7 @@ class Connection:
         if took:
             self._world.ids.take(fresh_id)
             session.station = station
-            await session.keeper.remember()
+        await session.keeper.remember()
         return fresh_id
 
     # --- what we send ---
@@ -241,11 +268,15 @@ class Connection:
     # --- is it alive ---
 
     def check_alive(self, now_s: float) -> None:
-        """Ask a quiet station; end a socket that answers neither with a frame nor a pong within 20 s (faults.md D3)."""
-        quiet_s = now_s - self.heard_s
-        if quiet_s >= DEAD_AFTER_S:
+        """Ask a quiet station; end a socket that answers neither with a frame nor a pong within 20 s (faults.md D3).
+
+        One that is known to answer no ping has three heartbeats.
+        """
+        quiet_s, station = now_s - self.heard_s, self.session.station
+        if quiet_s >= card.silence_s(station):
+            self.session.pinged(answered=False)
             self.hang_up(GOING_AWAY, "no pong and no frame")
-        elif quiet_s >= PING_AFTER_S:
+        elif quiet_s >= PING_AFTER_S and card.is_pinged(station):
             self._socket.ping()
 
     async def answers(self, timeout_s: float) -> bool:

@@ -6,6 +6,7 @@ first one's place only when the first does not answer a ping within 2 s (faults.
 
 import asyncio
 import contextlib
+from collections import Counter
 from typing import Final
 
 from evenload.contracts import subjects
@@ -48,6 +49,7 @@ class Gateway:
         self._connections: dict[str, Connection] = {}
         self._credentials: dict[str, str] = {}
         self._failures = Failures()
+        self._checking: Counter[str] = Counter()
         self._slowed = 0
         self._orders: dict[str, Order] = {}
         self._loads: dict[tuple[str, str], Session] = {}
@@ -136,6 +138,9 @@ class Gateway:
             return Refusal(handshake.NOT_FOUND, text, "no usable station id in the path")
         key = station.lower()
         plan, record = self._plan(key), self._record(key)
+        if self._is_crowded(record, asked):
+            log = "wrong passwords came from this address, and one that is costly to check is being checked"
+            return Refusal(handshake.TOO_MANY, "Too many failures.\n", log)
         if not await self._authorised(station, record, asked):
             return await self._failed(station, record is not None and bool(record.credential), asked.address)
         pinned = plan.version if plan is not None else None
@@ -151,13 +156,30 @@ class Gateway:
         password takes as long for whoever asks.
         """
         if self._by_certificate:
-            return asked.peer_name is not None and asked.peer_name.lower() == station.lower()
+            is_known = record is not None or self._plan(station.lower()) is not None
+            return is_known and asked.peer_name is not None and asked.peer_name.lower() == station.lower()
         user, password = handshake.basic(asked.header) or ("", b"")
         credential = record.credential if record is not None else ""
-        fits = await self._passwords.fits(credential or NOBODY, password)
+        self._checking[asked.address] += 1
+        try:
+            fits = await self._passwords.fits(credential or NOBODY, password)
+        finally:
+            self._checking -= Counter((asked.address,))
         if not credential:
             return self._is_open and self._plan(station.lower()) is not None
         return fits and user.lower() == station.lower()
+
+    def _is_crowded(self, record: StationRecord | None, asked: Asked) -> bool:
+        """Tell whether a costly check would wait behind another one of an address that failed often.
+
+        So a guesser holds up one check at a time, and a station elsewhere gets in beside it.
+        """
+        _, password = handshake.basic(asked.header) or ("", b"")
+        credential = (record.credential if record is not None else "") or NOBODY
+        if self._by_certificate or not self._checking[asked.address]:
+            return False
+        failures = handshake.recent(self._failures, asked.address, self._world.clock.monotonic())
+        return failures > handshake.MAX_FAILURES and self._passwords.is_costly(credential, password)
 
     def _plan(self, key: str) -> StationPlan | None:
         session = self.sessions.get(key)

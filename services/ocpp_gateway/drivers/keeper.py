@@ -54,13 +54,14 @@ class Keeper:
 
     async def remember(self) -> None:
         """Write what was learned, and the claim where it is due. Raises `BusError`."""
-        facts, holder = learning.facts_of(self._station()), self._world.bus.boot if self._claiming else None
+        holder = self._world.bus.boot if self._claiming else None
         self._claiming = False
 
         def step(record: StationRecord) -> StationRecord:
+            """Take the facts as they are at each try: older ones would undo what another write has kept meanwhile."""
             if holder is not None:
                 self.took_over = record.holder not in ("", holder)
-            return learning.with_facts(record, facts, holder)
+            return learning.with_facts(record, learning.facts_of(self._station()), holder)
 
         try:
             await self._change(step)

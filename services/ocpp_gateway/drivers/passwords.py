@@ -25,14 +25,25 @@ class Passwords:
         self._places = asyncio.Semaphore(AT_ONCE)
         self._any_slow = False
 
+    def is_costly(self, record_value: str, password: bytes) -> bool:
+        """Tell whether checking would take a thread and some ten milliseconds."""
+        record_value = self._alike(record_value)
+        return is_slow(record_value) and self._mark(record_value, password) not in self._good
+
+    def _alike(self, record_value: str) -> str:
+        """Return what is checked: where chosen passwords are in use, unknown ids take as long as them."""
+        self._any_slow = self._any_slow or is_slow(record_value)
+        return NOBODY_CHOSEN if record_value == NOBODY and self._any_slow else record_value
+
+    def _mark(self, record_value: str, password: bytes) -> bytes:
+        return hashlib.blake2b(record_value.encode() + b"\0" + password[:1_000], key=self._key).digest()
+
     async def fits(self, record_value: str, password: bytes) -> bool:
         """Tell whether the password fits."""
-        self._any_slow = self._any_slow or is_slow(record_value)
-        if record_value == NOBODY and self._any_slow:
-            record_value = NOBODY_CHOSEN
+        record_value = self._alike(record_value)
         if not is_slow(record_value):
             return check_credential(record_value, password)
-        mark = hashlib.blake2b(record_value.encode() + b"\0" + password[:1_000], key=self._key).digest()
+        mark = self._mark(record_value, password)
         if mark in self._good:
             self._good.move_to_end(mark)
             return True

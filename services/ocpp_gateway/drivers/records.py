@@ -16,10 +16,10 @@ from evenload.contracts.wire import Codec, ContractError, encode
 from evenload.runtime.bus import Bucket, Bus, BusError, Conflict, Entry
 
 COUNTER_KEY: Final = "gateway.transaction_ids"
-TAG_KEY: Final = "gateway.tag_key"
 BLOCK: Final = 1_000
 MAX_ID: Final = 2**31 - 1
 TRIES: Final = 5
+READS_AT_ONCE: Final = 64
 
 _codec = Codec(StationRecord, "StationRecord")
 RecordChange = Callable[[str, StationRecord | None, StationRecord | None], None]
@@ -35,11 +35,15 @@ class StationRecords:
 
     async def load(self) -> None:
         """Read all records once, so that no station is refused because we have just started."""
-        bucket = await self._bus.bucket(subjects.STATIONS)
-        for key in await bucket.keys():
-            entry = await bucket.get(key) if "." not in key else None
+        bucket, places = await self._bus.bucket(subjects.STATIONS), asyncio.Semaphore(READS_AT_ONCE)
+
+        async def read(key: str) -> None:
+            async with places:
+                entry = await bucket.get(key)
             if entry is not None:
                 self._take(key, entry.value)
+
+        await asyncio.gather(*(read(key) for key in await bucket.keys() if "." not in key))
 
     async def watch(self) -> None:
         """Follow all changes for ever."""
@@ -122,8 +126,8 @@ async def tag_key(bus: Bus) -> bytes:
     """Return the key that hashes id tags, made once for the installation. Raises `BusError`."""
     bucket = await bus.bucket(subjects.STATIONS)
     for _ in range(TRIES):
-        entry = await bucket.get(TAG_KEY)
+        entry = await bucket.get(subjects.TAG_KEY)
         if entry is not None:
             return bytes.fromhex(entry.value.decode())
-        await _written(bucket, TAG_KEY, None, secrets.token_hex(32).encode())
+        await _written(bucket, subjects.TAG_KEY, None, secrets.token_hex(32).encode())
     raise BusError("the key of id tags", f"could not be read in {TRIES} tries")

@@ -6,6 +6,7 @@ waits for the station.
 """
 
 import asyncio
+import zlib
 from collections.abc import Coroutine, Iterable
 from typing import Any, Final, Protocol
 
@@ -19,6 +20,7 @@ from evenload.contracts.records import StationRecord
 from evenload.contracts.wire import ContractError, decode_as, encode
 from evenload.runtime.bus import BusDown, BusError, Subscription
 from services.ocpp_gateway import learning, leases
+from services.ocpp_gateway.asking import REPORTS, Unfit
 from services.ocpp_gateway.calls16 import Answer
 from services.ocpp_gateway.config import PUBLISH_PERIOD_S, STORE_TIMEOUT_S, StationPlan
 from services.ocpp_gateway.dialect import Dialect
@@ -27,7 +29,6 @@ from services.ocpp_gateway.drivers.world import World
 from services.ocpp_gateway.outcomes import result_of
 from services.ocpp_gateway.states import load_state
 from services.ocpp_gateway.station import (
-    LOST_S,
     Changed,
     Flight,
     Hangup,
@@ -38,15 +39,19 @@ from services.ocpp_gateway.station import (
     Outlet,
     Output,
     Remember,
+    Report,
+    Reported,
     Tell,
     Warn,
     new_station,
     outlet_at,
     with_outlet,
     with_plan,
+    with_profiles_due,
 )
 
 DUPLICATE_FORGET_S: Final = 600.0
+UNPONGED_MAX: Final = 2
 
 
 class Carrier(Protocol):
@@ -74,20 +79,26 @@ class Session:
         self.station = learning.restored(station, record.learned) if record is not None else station
         self.carrier: Carrier | None = None
         self._operator: asyncio.Future[StationCallReply] | None = None
+        self._promised: StationCallReply | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.keeper = Keeper(lambda: self.station, world, self.spawn)
         self._calls: Subscription | None = None
         self._duplicate_s: float | None = None
-        self._published_s = world.clock.monotonic()
-        self._arm(PUBLISH_PERIOD_S)
+        self._unponged = 0
+        first_s = PUBLISH_PERIOD_S * (zlib.crc32(key.encode()) % 1000) / 1000
+        self._published_s = world.clock.monotonic() + first_s - PUBLISH_PERIOD_S
+        """Stations are told at different moments of the period: a thousand at once would hold up everything else."""
+        self._arm(first_s)
 
     # --- facts come in ---
 
     def replan(self, plan: StationPlan) -> None:
         """Take a new site file."""
         if plan != self.station.plan:
-            self.station = with_plan(self.station, plan)
+            record = self.world.records.by_key.get(subjects.token(self.key))
+            station = with_plan(self.station, plan)
+            self.station = learning.reopened(station, record.learned) if record is not None else station
             self.pump()
 
     def take_setpoint(self, setpoint: Setpoint) -> None:
@@ -110,8 +121,8 @@ class Session:
 
     def attach(self, carrier: Carrier) -> None:
         """Begin a connection: what was written before may be gone, it is written again."""
-        outlets = tuple(replace(outlet, working=_unsure(outlet), told=None) for outlet in self.station.outlets)
-        link = Link(token=carrier.token, connected_s=self.world.clock.monotonic())
+        outlets = tuple(replace(outlet, told=None) for outlet in with_profiles_due(self.station).outlets)
+        link = Link(token=carrier.token, connected_s=self.world.clock.monotonic(), version=carrier.dialect.version)
         self.station = replace(self.station, link=link, outlets=outlets)
         self.carrier = carrier
         self.spawn(self._serve_calls(carrier))
@@ -137,7 +148,7 @@ class Session:
         if carrier is None:
             return
         if flight.kind == "operator":
-            self._answer_operator(_reply(answer))
+            self._operator_answered(flight, _reply(answer))
         outcome = answer.kind if answer.kind != "error" else "refused"
         self.world.metrics.sent.labels(flight.action if flight.kind != "operator" else "operator", outcome).inc()
         now_s = self.world.clock.monotonic()
@@ -162,19 +173,34 @@ class Session:
 
     async def operator_call(self, call: StationCall) -> StationCallReply:
         """Send one call for an operator and return the answer; one at a time."""
-        link = self.station.link
-        if link is None or self._operator is not None:
-            why = "the station is not connected" if link is None else "another call is waiting; try again"
+        link, carrier = self.station.link, self.carrier
+        if link is None or carrier is None or self._operator is not None:
+            why = "another call is waiting; try again" if self._operator else "the station is not connected"
             return StationCallReply(ok=False, error=why)
+        asked = carrier.dialect.ask(self.station, call.action, call.payload)
+        if isinstance(asked, Unfit):
+            return StationCallReply(ok=False, error=asked.why)
         self._operator = asyncio.get_running_loop().create_future()
-        self.station = replace(self.station, link=replace(link, asked=(call.action, call.payload)))
+        self.station = replace(self.station, link=replace(link, asked=(asked.action, asked.payload)))
         self.pump()
         try:
             return await asyncio.wait_for(asyncio.shield(self._operator), call.timeout_s)
         except TimeoutError:
             return StationCallReply(ok=False, error=f"no answer in {call.timeout_s:g} s")
         finally:
-            self._operator = None
+            self._operator = self._promised = None
+
+    def _operator_answered(self, flight: Flight, reply: StationCallReply) -> None:
+        """Give an operator the answer; one that only promises a report waits for the report."""
+        if reply.ok and flight.action in REPORTS and reply.payload.get("status") == "Accepted":
+            self._promised = reply
+        else:
+            self._answer_operator(reply)
+
+    def _reported(self, report: Report) -> None:
+        if self._promised is not None:
+            payload = {**self._promised.payload, "report": list(report.parts)}
+            self._answer_operator(StationCallReply(ok=True, payload=payload))
 
     def _answer_operator(self, reply: StationCallReply) -> None:
         if self._operator is not None and not self._operator.done():
@@ -213,7 +239,7 @@ class Session:
         now_s = self.world.clock.monotonic()
         if now_s - self._published_s >= PUBLISH_PERIOD_S - 0.1:
             self.publish_all()
-            if self.carrier is not None and self.station.plan.overrides.get("ping", True):
+            if self.carrier is not None:
                 self.carrier.check_alive(now_s)
         self.pump()
 
@@ -235,6 +261,8 @@ class Session:
                     self.keeper.remember_soon()
                 case Measure():
                     self.world.metrics.to_station.labels(output.direction).observe(output.took_s)
+                case Reported():
+                    self._reported(output.report)
                 case Hangup():
                     self._hang_up(output.why)
 
@@ -318,6 +346,17 @@ class Session:
         except BusError as fault:
             self.world.complain(f"store {self.key}", f"station {self.key!a}: an event is lost: {fault}")
 
+    def pinged(self, *, answered: bool) -> None:
+        """Learn whether the station answers pings: twice dead without ever a pong, and it is asked no more (row 57)."""
+        if answered:
+            self._unponged = 0
+        elif self.station.learned.ping is None:
+            self._unponged += 1
+        known = True if answered else False if self._unponged >= UNPONGED_MAX else self.station.learned.ping
+        if known != self.station.learned.ping:
+            self.station = replace(self.station, learned=replace(self.station.learned, ping=known))
+            self.keeper.remember_soon()
+
     def close(self) -> None:
         """End the session and its connection."""
         if self._timer is not None:
@@ -337,11 +376,6 @@ def _duplicate(station: str, what: str, *, active: bool) -> Warn:
         text=f"{station}: {what}",
         remedy="give each station its own id and password; set a new password if you do not know who it is",
     )
-
-
-def _unsure(outlet: Outlet) -> Any:
-    """Return what was written before as due again: the station may have lost it while it was away."""
-    return None if outlet.working is None else replace(outlet.working, sent_s=LOST_S)
 
 
 def _reply(answer: Answer) -> StationCallReply:

@@ -25,6 +25,8 @@ from services.ocpp_gateway.handshake import Refusal
 
 HANDSHAKE_S: Final = 15.0
 CLOSE_S: Final = 1.0
+SHAKING_AT_ONCE: Final = 8_192
+"""Handshakes under way: more than a whole park that comes back at once."""
 WRITE_HIGH_BYTES: Final = 65_536
 QUIET: Final = logging.getLogger("evenload.ocpp_gateway.websockets")
 """Refusals and broken sockets are told by us, with what to do."""
@@ -38,6 +40,9 @@ class Receiver(Protocol):
 
     def on_pong(self) -> None:
         """Take that the peer answered a ping."""
+
+    def on_noise(self) -> None:
+        """Take a frame that is no message by itself: a ping, a part of one; they count against the pace too."""
 
     def on_closed(self) -> None:
         """Take that the peer is gone; called once."""
@@ -92,6 +97,15 @@ def _common_name(transport: asyncio.Transport) -> str | None:
     return next((str(value) for name, value in pairs if name == "commonName"), None)
 
 
+def text_head(length: int) -> bytes:
+    """Return the head of a whole, unmasked text frame (RFC 6455 section 5.2)."""
+    if length < 126:
+        return bytes((0x81, length))
+    if length < 65_536:
+        return b"\x81\x7e" + length.to_bytes(2, "big")
+    return b"\x81\x7f" + length.to_bytes(8, "big")
+
+
 class StationSocket(asyncio.Protocol):
     """A `Socket` on asyncio's transport."""
 
@@ -117,8 +131,8 @@ class StationSocket(asyncio.Protocol):
         """Wait for the handshake, for 15 s."""
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=WRITE_HIGH_BYTES)
-        self._timer = asyncio.get_running_loop().call_later(HANDSHAKE_S, self._abort)
-        self._server.sockets.add(self)
+        self._timer = asyncio.get_running_loop().call_later(HANDSHAKE_S, self.abort)
+        self._server.greet(self)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the peer."""
@@ -156,10 +170,12 @@ class StationSocket(asyncio.Protocol):
     # --- the connection's side ---
 
     def send(self, frame: bytes) -> None:
-        """Send one text frame; nothing happens when the peer is gone."""
-        if self._protocol.state is State.OPEN:
-            self._protocol.send_text(frame)
-            self._flush()
+        """Send one text frame; nothing happens when the peer is gone.
+
+        A text frame of a server's changes nothing in the protocol's state: it goes out at once.
+        """
+        if self._protocol.state is State.OPEN and self._transport is not None:
+            self._transport.write(text_head(len(frame)) + frame)
 
     def ping(self) -> None:
         """Ask for a pong."""
@@ -186,7 +202,7 @@ class StationSocket(asyncio.Protocol):
             self._protocol.send_close(code, why[:100])
             self._flush()
         elif self._protocol.state is State.CONNECTING:
-            self._abort()
+            self.abort()
 
     # --- between them ---
 
@@ -203,12 +219,15 @@ class StationSocket(asyncio.Protocol):
         elif frame.opcode in (Opcode.TEXT, Opcode.BINARY):
             self._parts = [bytes(frame.data)]
         elif frame.opcode is Opcode.CONT and self._parts is not None:
-            self._parts.append(bytes(frame.data))
+            if frame.data:
+                self._parts.append(bytes(frame.data))
             if frame.fin:
                 whole, self._parts = b"".join(self._parts), None
                 self._hand_over(whole)
         elif frame.opcode is Opcode.PONG and self.receiver is not None:
             self.receiver.on_pong()
+        if self.receiver is not None and (frame.opcode is Opcode.PING or not frame.fin):
+            self.receiver.on_noise()
 
     def _hand_over(self, data: bytes) -> None:
         if self._held or self.receiver is None:
@@ -236,9 +255,10 @@ class StationSocket(asyncio.Protocol):
             else:
                 transport.close()
         if self._protocol.close_expected() and self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(CLOSE_S, self._abort)
+            self._timer = asyncio.get_running_loop().call_later(CLOSE_S, self.abort)
 
-    def _abort(self) -> None:
+    def abort(self) -> None:
+        """Cut the connection."""
         if self._transport is not None:
             self._transport.abort()
 
@@ -262,6 +282,7 @@ class StationSocket(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._server.shaking.pop(self, None)
         self._protocol.send_response(response)
         self._flush()
         return self._protocol.state is State.OPEN
@@ -286,6 +307,8 @@ class StationServer:
 
     def __init__(self) -> None:
         self.sockets: set[StationSocket] = set()
+        self.shaking: dict[StationSocket, None] = {}
+        """Those whose handshake is not answered yet, oldest first."""
         self.gone = asyncio.Event()
         self._server: asyncio.Server | None = None
 
@@ -305,9 +328,17 @@ class StationServer:
         assert self._server is not None
         return int(self._server.sockets[0].getsockname()[1])
 
+    def greet(self, socket: StationSocket) -> None:
+        """Take a new socket; of too many that say nothing the oldest is cut off."""
+        self.sockets.add(socket)
+        self.shaking[socket] = None
+        if len(self.shaking) > SHAKING_AT_ONCE:
+            next(iter(self.shaking)).abort()
+
     def forget(self, socket: StationSocket) -> None:
         """Take that a socket is gone."""
         self.sockets.discard(socket)
+        self.shaking.pop(socket, None)
         if not self.sockets:
             self.gone.set()
 

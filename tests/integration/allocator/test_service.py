@@ -5,16 +5,17 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from evenload.contracts import subjects
 from evenload.contracts.commands import ClearOverride, CommandAccepted, CommandRejected, SetLimit, SetMode
 from evenload.contracts.events import MeterReading, SiteLimit
 from evenload.contracts.phases import PerPhase
-from evenload.contracts.records import EpochRecord, OverrideRecord
+from evenload.contracts.records import EpochRecord, OverrideRecord, OwnerRecord
 from evenload.contracts.wire import decode_as, encode
 from evenload.runtime.apply import apply_site
 from services.allocator.keeping import KeptMemory
-from services.allocator.memory import first_memory
+from services.allocator.memory import LimitMemory, Wiring, first_memory
 from tests.integration.allocator.world import SITE, World, world
 
 
@@ -129,3 +130,43 @@ async def test_an_older_owner_never_overwrites_a_newer_memory(here: World) -> No
     entry = await bucket.get("home")
     assert entry is not None
     assert decode_as(KeptMemory, entry.value).epoch == 10_000
+
+
+async def test_what_was_learned_and_counted_goes_on_with_whoever_comes_next(here: World) -> None:
+    async with here.allocator("one") as ctx:
+        await here.until(lambda: here.held_a.get("car", 0.0) >= 6.0)
+        now_s = ctx.clock.monotonic()
+    bucket = await here.bus.bucket(subjects.MEMORY)
+    entry = await bucket.get("home")
+    assert entry is not None
+    kept = decode_as(KeptMemory, entry.value)
+    car = replace(
+        kept.memory.loads["car"],
+        starts_s=(now_s - 10.0, now_s - 5.0),
+        wiring=Wiring(file=(0,), found=(0, 1, 2), scores=((9.0, 0.0, 0.0),) * 3, confirmed=(True, False, False)),
+    )
+    limits = {"breaker L1": LimitMemory(cut_s=now_s, overloads_s=(now_s - 60.0, now_s))}
+    memory = replace(kept.memory, loads={**kept.memory.loads, "car": car}, limits=limits, above_target=True)
+    await bucket.put("home", encode(replace(kept, memory=memory)))
+    before = here.epoch
+    async with here.allocator("two"):
+        await here.until(lambda: here.epoch > before)
+    entry = await bucket.get("home")
+    assert entry is not None
+    after = decode_as(KeptMemory, entry.value)
+    assert after.epoch > kept.epoch
+    assert after.memory.loads["car"].starts_s == car.starts_s
+    assert after.memory.loads["car"].wiring == car.wiring
+    assert after.memory.limits["breaker L1"].overloads_s == limits["breaker L1"].overloads_s
+    assert after.memory.above_target
+
+
+async def test_a_memory_is_taken_only_after_its_former_owner_let_go(here: World) -> None:
+    owners = await here.bus.bucket(subjects.OWNERS)
+    slow = OwnerRecord(process="elsewhere-0", sites=("home",))
+    await owners.put("elsewhere-0", encode(slow))
+    async with here.allocator("one"):
+        await asyncio.sleep(0)
+        assert here.epoch == 0
+        await owners.delete("elsewhere-0")
+        await here.until(lambda: here.epoch > 0)

@@ -1,7 +1,8 @@
 """A station of the `ocpp` package that speaks 2.0.1: it checks every frame of ours against the official schemas."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +12,7 @@ from ocpp.v201 import ChargePoint, call, call_result
 from ocpp.v201.enums import Action
 
 from tests.integration.ocpp_gateway.world import World, raw
+from tests.unit.ocpp_gateway.schemas import valid_answer, valid_call
 
 
 class Station201(ChargePoint):  # type: ignore[misc]  # the package has no types
@@ -98,6 +100,89 @@ async def test_the_whole_way_in_2_0_1(world: World) -> None:
         await world.wait_for(lambda subject, message: (message.get("measured_a") or {}).get("l2") == 10.8)
         await station.event("Ended", 2)
         await world.wait_for(lambda subject, message: message.get("type") == "TransactionEnded")
+
+
+class Station21:
+    """A bare 2.1 station: what it says and what it is told, frame by frame, all of it held against the schemas."""
+
+    def __init__(self, socket: Any) -> None:
+        self.socket = socket
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self._number = 0
+
+    async def call(self, action: str, payload: dict[str, Any]) -> dict[str, Any]:
+        """Say something; answer what comes meanwhile; return the answer."""
+        self._number += 1
+        await self.socket.send(json.dumps([2, f"s{self._number}", action, payload]))
+        found = await self.until(lambda message: message[0] == 3 and message[1] == f"s{self._number}")
+        valid_answer("2.1", action, found[2])
+        return dict(found[2])
+
+    async def until(self, wanted: Callable[[list[Any]], bool]) -> list[Any]:
+        """Answer calls until a frame is wanted; return it."""
+        async with asyncio.timeout(10):
+            while True:
+                message: list[Any] = json.loads(await self.socket.recv())
+                if message[0] == 2:
+                    valid_call("2.1", message[2], message[3])
+                    self.calls.append((message[2], message[3]))
+                    await self.socket.send(json.dumps([3, message[1], self._answer(message[2], message[3])]))
+                if wanted(message):
+                    return message
+
+    def _answer(self, action: str, payload: dict[str, Any]) -> dict[str, Any]:
+        if action == "GetVariables":
+            yes = {"attributeStatus": "Accepted", "attributeValue": "true"}
+            no = {"attributeStatus": "UnknownVariable"}
+            told = payload["getVariableData"]
+            supported = [each["variable"]["name"].startswith("Supports") for each in told]
+            pairs = zip(told, supported, strict=True)
+            return {"getVariableResult": [{**each, **(yes if has else no)} for each, has in pairs]}
+        if action == "SetVariableMonitoring":
+            told = payload["setMonitoringData"]
+            return {"setMonitoringResult": [{**each, "id": 7, "status": "Accepted"} for each in told]}
+        return {"status": "Accepted"}
+
+
+def started() -> dict[str, Any]:
+    return {
+        "eventType": "Started",
+        "timestamp": datetime.now(UTC).isoformat(),
+        "triggerReason": "CablePluggedIn",
+        "seqNo": 0,
+        "transactionInfo": {"transactionId": "tx-8", "chargingState": "Charging"},
+        "evse": {"id": 1, "connectorId": 1},
+    }
+
+
+def called(action: str) -> Callable[[list[Any]], bool]:
+    return lambda message: message[0] == 2 and message[2] == action
+
+
+async def test_2_1_is_controlled_by_dynamic_schedules_and_measured_by_a_stream(world: World) -> None:
+    async with raw(world, "CP001", subprotocols=["ocpp2.1"]) as socket:
+        station = Station21(socket)
+        boot = {"reason": "PowerUp", "chargingStation": {"model": "M", "vendorName": "V"}}
+        assert (await station.call("BootNotification", boot))["status"] == "Accepted"
+        await station.until(called("SetVariableMonitoring"))
+        stream = {"id": 3, "variableMonitoringId": 7, "params": {"interval": 2, "values": 1}}
+        assert await station.call("OpenPeriodicEventStream", {"constantStreamData": stream}) == {"status": "Accepted"}
+        await station.call("TransactionEvent", started())
+        world.set("wallbox", 11.0)
+        written = await station.until(called("SetChargingProfile"))
+        while written[3]["chargingProfile"]["chargingProfilePurpose"] != "TxProfile":
+            written = await station.until(called("SetChargingProfile"))
+        assert written[3]["chargingProfile"]["chargingProfileKind"] == "Dynamic"
+        world.set("wallbox", 7.0)
+        updated = await station.until(called("UpdateDynamicSchedule"))
+        assert updated[3]["scheduleUpdate"] == {"limit": 7.0}
+        data = [{"t": 0, "v": "4830"}]
+        notice = {"id": 3, "pending": 0, "basetime": datetime.now(UTC).isoformat(), "data": data}
+        await socket.send(json.dumps([6, "n1", "NotifyPeriodicEventStream", notice]))
+        pulled = await station.call("PullDynamicScheduleUpdate", {"chargingProfileId": 2})
+        assert pulled == {"status": "Accepted", "scheduleUpdate": {"limit": 7.0}}
+        state = await world.state("wallbox", power_w=4830.0)
+        assert state["measured_a"]["l1"] == 7.0
 
 
 async def test_a_notice_without_an_answer_and_an_unknown_call_disturb_nothing(world: World) -> None:

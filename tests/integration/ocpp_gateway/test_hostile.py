@@ -8,7 +8,9 @@ import pytest
 from ocpp.v16 import call
 from websockets.exceptions import InvalidStatus
 
+from services.ocpp_gateway.drivers import sockets
 from services.ocpp_gateway.handshake import MAX_FAILURES
+from services.ocpp_gateway.pacing import Pace
 from tests.integration.ocpp_gateway.world import (
     PASSWORD,
     ForeignStation,
@@ -220,6 +222,36 @@ async def test_a_burst_is_slowed_and_all_of_it_answered() -> None:
         answered = 0
         while answered < len(frames):
             answered += json.loads(await asyncio.wait_for(socket.recv(), 5))[0] == 3
+
+
+async def test_pings_and_parts_of_messages_count_against_the_pace() -> None:
+    async with running(pace=Pace(rate_hz=0.001, burst=1_000)) as world, raw(world) as socket:
+        left_before = world.gateway._connections["cp001"]._pace.left_number
+        for _ in range(20):
+            await asyncio.wait_for(await socket.ping(), 5)
+        await socket.send(iter(["[2,", '"1",', "", "", '"Heartbeat",{}]']))
+        assert json.loads(await asyncio.wait_for(socket.recv(), 5))[0] == 3
+        assert world.gateway._connections["cp001"]._pace.left_number <= left_before - 24
+
+
+async def test_of_too_many_sockets_that_say_nothing_the_oldest_is_cut_off(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sockets, "SHAKING_AT_ONCE", 3)
+    silent = [await asyncio.open_connection("127.0.0.1", world.port) for _ in range(4)]
+    assert await asyncio.wait_for(silent[0][0].read(), 5) == b""
+    async with raw(world) as socket:
+        assert (await ask(socket, BOOT))[0] == 3
+    for _, writer in silent:
+        writer.close()
+
+
+async def test_a_guesser_at_chosen_passwords_holds_up_one_check_at_a_time(world: World) -> None:
+    await give_password(world.bus, "CP002", "correct horse battery")
+    for _ in range(MAX_FAILURES + 1):
+        await refused(world, "CP002", headers=basic("CP002", "wrong"))
+    guesses = await asyncio.gather(*(refused(world, "CP002", headers=basic("CP002", f"no{n}")) for n in range(6)))
+    assert {status for status, _ in guesses} == {401, 429}
 
 
 async def test_late_answers_reach_no_other_call(world: World) -> None:

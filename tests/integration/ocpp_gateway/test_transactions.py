@@ -39,6 +39,7 @@ async def test_a_repeated_start_gets_the_same_id_and_is_stored_once(world: World
         assert await station.start_charging(STAMP) != first
     kinds = [event["type"] for event in stored(world)]
     assert kinds.count("TransactionStarted") == 2
+    assert kinds.count("TransactionEnded") == 1
 
 
 async def test_a_restarted_gateway_knows_the_open_start_and_never_reuses_an_id(world: World) -> None:
@@ -55,6 +56,51 @@ async def test_a_restarted_gateway_knows_the_open_start_and_never_reuses_an_id(w
     assert first < BLOCK
 
 
+async def test_a_stop_repeated_after_a_restart_is_stored_once(world: World) -> None:
+    async with foreign(world) as station:
+        await station.boot()
+        ended = await station.start_charging(STAMP)
+        await station.call(call.StopTransaction(meter_stop=2, timestamp=STAMP, transaction_id=ended))
+        await asyncio.wait_for(remembered(world, f"{ended}"), 5)
+    await world.ctx.drain()
+    bus = MemoryBus("second", world.network, SystemClock())
+    world.ctx, world.gateway, world.port = await start_gateway(bus)
+    async with foreign(world) as station:
+        await station.call(call.StopTransaction(meter_stop=2, timestamp=STAMP, transaction_id=ended))
+    assert [event["type"] for event in stored(world)] == ["TransactionStarted", "TransactionEnded"]
+
+
+async def remembered(world: World, ended: str) -> None:
+    """Return when the station's record names the ended transaction."""
+    while world.gateway._world.records.by_key["cp001"].learned.get("ended_1") != ended:
+        await asyncio.sleep(0)
+
+
+async def test_a_connector_that_no_load_names_loses_and_doubles_nothing_either(world: World) -> None:
+    start = call.StartTransaction(connector_id=7, id_tag="TAG", meter_start=5, timestamp=STAMP)
+    async with foreign(world) as station:
+        await station.boot()
+        first = await station.call(start)
+    async with foreign(world) as station:
+        assert (await station.call(start)).transaction_id == first.transaction_id
+        for _ in range(2):
+            ends = call.StopTransaction(meter_stop=6, timestamp=STAMP, transaction_id=first.transaction_id)
+            await station.call(ends)
+        assert (await station.call(start)).transaction_id != first.transaction_id
+    events = stored(world)
+    assert [event["type"] for event in events] == ["TransactionStarted", "TransactionEnded", "TransactionStarted"]
+    assert events[1]["known"]
+
+
+async def test_stops_without_a_usable_id_are_told_apart_by_all_that_they_say(world: World) -> None:
+    async with foreign(world) as station:
+        await station.boot()
+        for meter, reason in ((1, "Local"), (1, "Local"), (1, "Other"), (2, "Local")):
+            stop = call.StopTransaction(meter_stop=meter, timestamp=STAMP, transaction_id=-1, reason=reason)
+            await station.call(stop)
+    assert len(stored(world)) == 3
+
+
 async def test_without_the_stream_there_is_no_answer_and_the_repeat_gets_one(world: World) -> None:
     async with foreign(world) as station:
         await station.boot()
@@ -66,6 +112,21 @@ async def test_without_the_stream_there_is_no_answer_and_the_repeat_gets_one(wor
         world.network.restore()
         assert await station.start_charging(STAMP) > 0
     assert [event["type"] for event in stored(world)] == ["TransactionStarted"]
+
+
+async def test_an_id_that_could_not_be_kept_at_first_is_kept_before_the_repeat_is_answered(world: World) -> None:
+    async with foreign(world) as station:
+        await station.boot()
+        await station.start_charging("2026-01-01T00:00:00Z")  # a block of ids is there now
+        station._response_timeout = 0.2
+        world.network.down()
+        with pytest.raises(asyncio.TimeoutError):
+            await station.start_charging(STAMP)
+        world.network.restore()
+        transaction = await station.start_charging(STAMP)
+        entry = await (await world.bus.bucket(subjects.STATIONS)).get("cp001")
+        assert entry is not None
+        assert json.decode(entry.value)["learned"]["start_1"].endswith(f":{transaction}")
 
 
 async def test_a_queue_from_an_outage_is_stored_as_late_and_controls_nothing(world: World) -> None:

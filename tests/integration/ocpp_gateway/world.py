@@ -39,11 +39,14 @@ meters: {p1: {role: grid, driver: homewizard, host: 127.0.0.1}}
 stations:
   OLD16: {version: "1.6"}
   WATTS: {overrides: {rate_unit: W}}
+  DUO1: {max_a: 20, connectors: concurrent}
 loads:
   wallbox: {type: evse, station: CP001, phases: [L2, L3, L1]}
   second: {type: evse, station: CP002, phases: [L1]}
   old: {type: evse, station: OLD16, phases: [L1]}
   watts: {type: evse, station: WATTS}
+  left: {type: evse, station: DUO1, evse: 1}
+  right: {type: evse, station: DUO1, evse: 2}
   free: {type: evse, station: FREE, phases: [L2]}
 """
 
@@ -118,7 +121,7 @@ async def prepare(bus: Bus) -> None:
     """Apply the site and set the passwords."""
     await ensure(bus)
     await apply_site(bus, SITE, "test.yaml", datetime.now(UTC))
-    for station in ("CP001", "CP002", "OLD16", "WATTS"):
+    for station in ("CP001", "CP002", "OLD16", "WATTS", "DUO1"):
         await give_password(bus, station)
 
 

@@ -10,7 +10,7 @@ import pytest
 from evenload.contracts import subjects
 from evenload.contracts.events import Alert
 from evenload.contracts.wire import decode_as
-from evenload.runtime.bus import BucketSpec, Bus, BusDown, BusTimeout, Change, Conflict
+from evenload.runtime.bus import BucketSpec, Bus, BusDown, BusError, BusTimeout, Change, Conflict
 from evenload.runtime.declared import BUCKETS, STREAMS, ensure
 from tests.integration.runtime.conftest import NewBus, until
 
@@ -144,6 +144,25 @@ async def test_stored_events_are_heard_too(new_bus: NewBus) -> None:
     stored = await bus.store(subjects.transaction("home", "CP1"), ALERT, "id-1")
     await until(lambda: len(here) == 1)
     assert here[0][1] == stored
+
+
+async def test_a_stream_is_read_from_its_beginning_or_from_a_time_on(new_bus: NewBus) -> None:
+    bus = await new_bus("a")
+    await ensure(bus)
+    subject = subjects.transaction("home", "CP1")
+    old = [await bus.store(subject, ALERT, f"old-{number}") for number in range(300)]
+    await bus.store(subjects.transaction("office", "CP2"), ALERT, "other")
+    since = datetime.now(UTC)
+    new = await bus.store(subject, ALERT, "new")
+
+    async def read(pattern: str, begin: datetime | None = None) -> list[Alert]:
+        return [decode_as(Alert, data, found) async for found, data in bus.read("transactions", pattern, begin)]
+
+    assert await read(subjects.transactions("home")) == [*old, new]
+    assert await read(subjects.transactions("home"), since) == [new]
+    assert await read(subjects.transactions("nowhere")) == []
+    with pytest.raises(BusError):
+        [each async for each in bus.read("nothing", ">")]
 
 
 async def test_declaring_is_repeatable_and_says_what_it_did(new_bus: NewBus) -> None:

@@ -215,3 +215,12 @@ def test_a_password_file_belongs_to_what_is_followed(home: Path) -> None:
     assert stamp(home) != before
     home.unlink()
     assert stamp(home) == ()
+
+
+def test_demo_lists_the_odd_stations_and_refuses_others() -> None:
+    listed = evenload("demo", "--faults")
+    assert listed.exit_code == 0
+    assert {"watts_only", "hex_password", "clock_drift", "rejects_stack_level"} <= set(listed.output.split())
+    refused = evenload("demo", "--fault", "zero_ends_sesion")
+    assert refused.exit_code == 2
+    assert "did you mean zero_ends_session?" in refused.output

@@ -45,6 +45,15 @@ def test_a_load_shows_mode_state_setpoint_measured_reason_and_timer() -> None:
     assert "ramp 4 s" in text
 
 
+def test_a_load_on_other_phases_than_filed_says_so_and_shows_its_current_there() -> None:
+    moved = replace(DECISION.loads[0], wiring="corrected", phases=("L2",), measured_a=PerPhase(l2=7.0))
+    text = shown(seen(replace(DECISION, loads=(moved,)), STATE))
+    assert "wallbox on L2" in text
+    assert "7.0 A" in text
+    doubted = replace(moved, wiring="suspected")
+    assert "wallbox not on L2?" in shown(seen(replace(DECISION, loads=(doubted,)), STATE))
+
+
 def test_the_reason_does_not_repeat_the_setpoint() -> None:
     assert "(circuit garage L2)" not in shown(seen(DECISION, STATE), width=80)
 

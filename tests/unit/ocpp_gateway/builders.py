@@ -37,7 +37,7 @@ def station(*, lines: str = "L1 L2 L3", failsafe_a: float = 0.0, connectors: int
         for n in range(1, connectors + 1)
     )
     plan = StationPlan(station="CP001", site="home", voltage_v=230, outlets=outlets, overrides=overrides)
-    link = Link(token="t", connected_s=0, booted=True, is_open=True, configured=True)
+    link = Link(token="t", connected_s=0, state="serving")
     return replace(new_station(plan), link=link)
 
 

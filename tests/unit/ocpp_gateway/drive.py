@@ -15,7 +15,17 @@ from services.ocpp_gateway.calls16 import Answer
 from services.ocpp_gateway.config import CALL_TIMEOUT_S, OutletPlan, StationPlan
 from services.ocpp_gateway.dialect import OCPP16
 from services.ocpp_gateway.states import load_state
-from services.ocpp_gateway.station import Flight, Link, Moment, Output, Warn, new_station, with_outlet
+from services.ocpp_gateway.station import (
+    Flight,
+    Hangup,
+    Link,
+    Moment,
+    Output,
+    Warn,
+    new_station,
+    with_outlet,
+    with_profiles_due,
+)
 from tests.unit.ocpp_gateway.schemas import valid_answer, valid_call
 
 START_S = 100_000.0
@@ -38,6 +48,7 @@ class Drive:
         self._transactions, self._seq = 0, 0
         self._sampled_s = -1e9
         self._pending: Flight | None = None
+        self._hung_up = False
         simulated.plugged = True
         simulated.vehicle_a = 16.0
         simulated.lines = min(simulated.lines, lines)
@@ -46,6 +57,8 @@ class Drive:
     def run(self, seconds: int, amps: float) -> None:
         """Let time pass under a setpoint that is renewed every 4 s."""
         for second in range(seconds):
+            if self._hung_up:
+                self._connect()
             self.now_s += 1.0
             if second % 4 == 0:
                 self._give(amps)
@@ -76,8 +89,8 @@ class Drive:
         return Moment(now_s=self.now_s, utc=self._utc(), fresh_id=fresh_id, tag_key=b"key")
 
     def _connect(self) -> None:
-        self._pending = None
-        self.gateway = replace(self.gateway, link=Link(token="t", connected_s=self.now_s))
+        self._pending, self._hung_up = None, False
+        self.gateway = replace(with_profiles_due(self.gateway), link=Link(token="t", connected_s=self.now_s))
         self.simulated.status = ""
         if self.simulated.boots:
             self._say("BootNotification", self.simulated.boot())
@@ -103,7 +116,9 @@ class Drive:
             answer = self._say("StartTransaction", simulated.start_transaction(now))
             simulated.started(int(answer["transactionId"]), now)
         elif why is not None:
-            self._say("StopTransaction", simulated.stop_transaction(now, why))
+            stop = simulated.stop_transaction(now, why)
+            for _ in range(2 if simulated.repeats_stops else 1):
+                self._say("StopTransaction", stop)
         wanted = simulated.wanted_status(now)
         if wanted != simulated.status:
             simulated.status = wanted
@@ -168,3 +183,4 @@ class Drive:
         for output in found:
             if isinstance(output, Warn):
                 self.alerts[output.kind] = output.active
+            self._hung_up = self._hung_up or isinstance(output, Hangup)

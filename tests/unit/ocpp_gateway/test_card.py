@@ -31,7 +31,7 @@ def test_an_ordinary_station() -> None:
     assert isinstance(found["lag_s"], float)
     assert 0 < found["lag_s"] <= 12
     assert str(found["measurands"]).startswith("Current.Import")
-    assert "clock_s" not in found
+    assert found["clock_s"] == 0.0
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,31 @@ def test_an_ordinary_station() -> None:
 )
 def test_oddities_are_on_the_card(name: str, key: str, value: object) -> None:
     assert card(name, 12.4, 9.4, 14.4, 7.4, 16.0, 0.0)[key] == value
+
+
+def test_a_drifting_clock_is_measured_over_an_hour_and_told() -> None:
+    drive = Drive(FAULTS["clock_drift"](identity="CP001"))
+    drive.run(3_700, 10.0)
+    facts = learning.facts_of(drive.gateway)
+    assert facts["drift_s"] == pytest.approx(3_600, abs=60)
+    assert facts["clock_s"] == pytest.approx(150, abs=10)
+    assert drive.alerts["station_clock"]
+    assert drive.draws[-1] == 10.0
+
+
+@pytest.mark.parametrize(
+    ("overrides", "limit_a"), [({"step_a": 1.0}, 9.0), ({"step_a": 0.5}, 9.5), ({"min_a": 7.0}, 9.7), ({}, 9.7)]
+)
+def test_a_pinned_step_and_minimum_are_kept_to(overrides: dict[str, object], limit_a: float) -> None:
+    drive = Drive(Simulated(identity="CP001"), **overrides)
+    drive.run(60, 9.7)
+    assert drive.draws[-1] == limit_a
+    drive.run(10, 6.0)
+    assert drive.gateway.outlets[0].working is not None
+    assert drive.gateway.outlets[0].working.limit_a == overrides.get("min_a", 6.0)
+
+
+def test_pinned_measurands_are_set_and_nothing_else_is_tried() -> None:
+    drive = Drive(FAULTS["measurands_refused"](identity="CP001"), measurands="Power.Active.Import")
+    drive.run(20, 8.0)
+    assert drive.simulated.configuration["MeterValuesSampledData"] == "Power.Active.Import"

@@ -95,3 +95,24 @@ def test_a_station_maximum_is_never_a_way_to_limit_one_of_two_connectors() -> No
         purposes.add(flight.rung.purpose)
         found, _ = answered(found, flight, 1.0, status="Rejected")
     assert purposes == {"tx", "default"}
+
+
+def test_the_end_of_a_transaction_writes_no_working_default_and_the_other_keeps_its_own_way() -> None:
+    found = both((10.0, 12.0))
+    assert found.learned.running is not None
+    found, _, _ = said(found, "StopTransaction", 1.0, transactionId=1, timestamp=stamp(1), meterStop=1)
+    found, flights = settled(found, 1.0)
+    assert [limit(each) for each in flights] == [("TxDefaultProfile", 0.0)]
+    assert load_state(found, found.outlets[0], 1.0, UTC0).status == "finishing"
+    found, flights = settled(told(found, 9.0, 2.0, connector=2, valid_s=3600), 2.0)
+    assert [limit(each) for each in flights] == [("TxProfile", 9.0)]
+
+
+def test_a_vehicle_without_a_transaction_unlearns_no_way() -> None:
+    found = both((10.0, 12.0))
+    found, _, _ = said(found, "StopTransaction", 1.0, transactionId=1, timestamp=stamp(1), meterStop=1)
+    found, _, _ = said(found, "StatusNotification", 2.0, connectorId=1, status="Charging")
+    found, flights = settled(told(found, 9.0, 2.0, connector=1, valid_s=3600), 2.0)
+    assert [limit(each) for each in flights] == [("TxDefaultProfile", 9.0)]
+    found, flights = settled(told(found, 8.0, 3.0, connector=2, valid_s=3600), 3.0)
+    assert [limit(each) for each in flights] == [("TxProfile", 8.0)]

@@ -13,7 +13,7 @@ ONE_LINE = {"current_under_n"}
 
 
 def driven(name: str) -> Drive:
-    overrides = {"remote_start": True} if name == "needs_remote_start" else {}
+    overrides = FAULTS[name].entry.get("overrides", {})
     return Drive(FAULTS[name](identity="CP001"), lines=1 if name in ONE_LINE else 3, **overrides)
 
 

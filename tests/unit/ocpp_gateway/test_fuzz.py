@@ -2,18 +2,24 @@
 
 import json
 import random
+from collections.abc import Callable
 from typing import Any
 
+import pytest
 from msgspec import Raw
+from msgspec.structs import replace
 
 from evenload.contracts.events import Alert, LoadState, TransactionEvent
 from evenload.contracts.wire import Codec, encode
-from services.ocpp_gateway import calls201, ocpp16, ocpp21, ocpp201
+from services.ocpp_gateway import ocpp16, ocpp21, ocpp201
 from services.ocpp_gateway.calls16 import Answer
+from services.ocpp_gateway.capability import Learned
+from services.ocpp_gateway.dialect import OCPP16, OCPP21
 from services.ocpp_gateway.frames import Call, PeerProtocolError, parse, write_result
 from services.ocpp_gateway.states import load_state
-from services.ocpp_gateway.station import Keep, Station, Tell
+from services.ocpp_gateway.station import Keep, Link, Station, Tell
 from services.ocpp_gateway.transactions16 import note_start
+from tests.fuzz.in_process import fuzz
 from tests.unit.ocpp_gateway.builders import UTC0, at, charging, due, stamp, station
 
 _states = Codec(LoadState, "LoadState")
@@ -48,7 +54,7 @@ def step(found: Station, call: Call, now_s: float) -> Station:
     """Return the station after one call, with all that the shell would encode encoded."""
     if call.action == "StartTransaction":
         found, _ = note_start(found, call.payload, at(now_s, int(now_s)))
-    handled = ocpp16.on_call(found, call.action, call.payload, at(now_s, int(now_s)))
+    handled = OCPP16.on_call(found, call.action, call.payload, at(now_s, int(now_s)))
     write_result(call.message_id, handled.payload)
     for output in handled.outputs:
         if isinstance(output, Keep | Tell):
@@ -98,18 +104,53 @@ def payload_2x(chance: random.Random) -> Any:
         "connectorStatus": mostly(chance.choice(["Occupied", "Available", "Faulted"])),
         "meterValue": mostly([{"timestamp": mostly(stamp(0)), "sampledValue": [sample | {"unitOfMeasure": unit}]}]),
     }
-    return {key: value for key, value in told.items() if chance.random() < 0.9}
+    return {key: value for key, value in {**told, **notice_2x(mostly)}.items() if chance.random() < 0.9}
+
+
+def notice_2x(mostly: Callable[[Any], Any]) -> dict[str, Any]:
+    """Return what notices of 2.x and streams of 2.1 carry."""
+    ac = {"energyAmount": mostly(5), "evMaxCurrent": mostly(16)}
+    needs = {
+        "requestedEnergyTransfer": mostly("AC_single_phase"),
+        "departureTime": mostly(stamp(0)),
+        "acChargingParameters": mostly(ac),
+    }
+    period = mostly({"limit": mostly(9)})
+    attribute = {"type": mostly("Actual"), "value": mostly("W"), "mutability": mostly("ReadOnly")}
+    variable = {
+        "component": mostly({"name": mostly("SmartChargingCtrlr")}),
+        "variable": mostly({"name": mostly("RateUnit")}),
+        "variableAttribute": mostly([attribute]),
+    }
+    return {
+        "chargingNeeds": mostly(needs),
+        "chargingLimit": mostly({"chargingLimitSource": mostly("SO")}),
+        "chargingSchedule": mostly([{"chargingRateUnit": mostly("A"), "chargingSchedulePeriod": mostly([period])}]),
+        "requestId": mostly(1),
+        "tbc": mostly(True),
+        "reportData": mostly([variable]),
+        "constantStreamData": mostly({"id": mostly(1), "variableMonitoringId": mostly(1)}),
+        "id": mostly(1),
+        "basetime": mostly(stamp(0)),
+        "data": mostly([{"t": mostly(1), "v": mostly("5")}]),
+        "chargingProfileId": mostly(2),
+        "activated": mostly(True),
+        "setMonitoringResult": mostly([{"id": mostly(1), "status": mostly("Accepted")}]),
+    }
 
 
 def test_odd_values_of_2x_never_raise_anything_but_a_refusal() -> None:
     chance, found = random.Random(20260602), station()
-    taken = 0
+    link = Link(token="t", connected_s=0, state="serving", version="2.1", monitors=((1, 1),), streams=((1, 1),))
+    found, taken = replace(found, link=link, learned=Learned(dynamic=True)), 0
     for number in range(1, 6_001):
         raw = Raw(json.dumps(payload_2x(chance)).encode())
         action = chance.choice(["TransactionEvent", *ocpp21.ON_CALL])
         ocpp201.is_stored_first(action, raw)
         try:
-            handled = ocpp21.on_call(found, action, raw, at(float(number)))
+            noticed = OCPP21.on_notice(found, "NotifyPeriodicEventStream", raw, at(float(number)))
+            found = found if noticed is None else noticed.station
+            handled = OCPP21.on_call(found, action, raw, at(float(number)))
         except PeerProtocolError:
             continue
         found, taken = handled.station, taken + 1
@@ -119,10 +160,10 @@ def test_odd_values_of_2x_never_raise_anything_but_a_refusal() -> None:
                 _events.decode(encode(output.event))
         for outlet in found.outlets:
             _states.decode(encode(load_state(found, outlet, float(number), UTC0)))
-        found, flight = calls201.next_call(found, at(float(number)))
+        found, flight = OCPP21.next_call(found, at(float(number)))
         if flight is not None:
             answer = Answer(chance.choice(["result", "timeout", "error"]), raw, "why")
-            found, _ = calls201.on_answer(found, flight, answer, float(number))
+            found, _ = OCPP21.on_answer(found, flight, answer, float(number))
     assert taken > 3_000
 
 
@@ -139,3 +180,26 @@ def test_mangled_bytes_never_raise_anything_but_a_refusal() -> None:
                 step(charging(station()), parsed, 1.0)
         except PeerProtocolError:
             continue
+
+
+FOUND = (
+    b'[2, "1\xa0\xef", "Boot", {}]',
+    b'[3, "c4\xde\'", {"status": " 9.6 "}]',
+    b'[4, "c63\xed", "", "why", {}]',
+    b'[2, "1", "\xc3\x28", {}]',
+)
+"""Inputs that left the frame reader as another exception once, as `make fuzz` found them."""
+
+
+@pytest.mark.parametrize("data", FOUND)
+def test_what_the_fuzzer_found_is_refused(data: bytes) -> None:
+    with pytest.raises(PeerProtocolError) as caught:
+        parse(data)
+    assert caught.value.code == "FormationViolation"
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_short_run_of_the_fuzzer_finds_nothing(seed: int) -> None:
+    found = fuzz(6_000, seed)
+    assert not found.faults, str(found)
+    assert found.outcomes["answered"] > 1_000

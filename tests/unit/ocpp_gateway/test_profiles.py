@@ -10,9 +10,10 @@ import pytest
 from msgspec.structs import replace
 
 from evenload.contracts.events import Applied, Clamped, Event, Refused
+from services.ocpp_gateway.capability import Learned, Rung
 from services.ocpp_gateway.leases import in_force_a
 from services.ocpp_gateway.states import load_state
-from services.ocpp_gateway.station import Flight, Learned, Output, Rung, Station, StationClock, Tell, Warn
+from services.ocpp_gateway.station import Flight, Output, Station, StationClock, Tell, Warn, with_profiles_due
 from tests.unit.ocpp_gateway.builders import UTC0, answered, charging, due, limit, metered, sent, settled, station, told
 
 SCHEMA = json.loads((Path(ocpp.v16.__file__).parent / "schemas" / "SetChargingProfile.json").read_text())
@@ -297,3 +298,14 @@ def test_a_rejection_right_after_the_start_is_asked_again_before_another_way_is_
     again = due(found, 1.2)[1]
     assert again is not None
     assert again.rung == flight.rung
+
+
+def test_after_a_reconnect_everything_is_written_again_once() -> None:
+    idle, _ = settled(station(failsafe_a=6.0), 0.0)
+    assert settled(idle, 1.0)[1] == []
+    again, flights = settled(with_profiles_due(idle), 2.0)
+    assert [limit(flight) for flight in flights] == [("TxDefaultProfile", 6.0)]
+    assert settled(again, 3.0)[1] == []
+    running, _ = settled(told(charging(station(failsafe_a=6.0)), 10.0, 0.0, valid_s=3600), 0.0)
+    _, flights = settled(with_profiles_due(running), 2.0)
+    assert [limit(flight) for flight in flights] == [("TxProfile", 10.0)]

@@ -2,7 +2,7 @@
 
 from evenload.simulation.station_core import Station as Simulated
 from evenload.simulation.station_faults import FAULTS
-from services.ocpp_gateway.station import Rung
+from services.ocpp_gateway.capability import Rung
 from tests.unit.ocpp_gateway.drive import Drive
 
 
@@ -94,3 +94,39 @@ def test_a_charging_station_without_values_is_told() -> None:
     drive.simulated.answer = lambda action, payload, now: None  # type: ignore[method-assign]  # it knows no call at all
     drive.run(200, 8.0)
     assert drive.alerts["station_silent"]
+
+
+def test_a_lower_profile_of_another_backend_is_cleared_once_ours_is() -> None:
+    drive = climbed("foreign_tx_profile_zero", 200)
+    assert drive.draws[-1] == 8.0
+    assert drive.calls.count("ClearChargingProfile") == 1 + 3
+    assert "station_offers_less" not in drive.alerts
+
+
+def test_a_stations_own_lower_limit_is_told_and_left() -> None:
+    drive = climbed("caps_below", 300, 16.0)
+    assert drive.draws[-1] == 10.0
+    assert drive.alerts["station_offers_less"]
+    assert drive.state().obeys
+    cleared = drive.calls.count("ClearChargingProfile")
+    drive.run(1_800, 16.0)
+    assert drive.calls.count("ClearChargingProfile") == cleared
+    assert "Reset" not in drive.calls
+    drive.run(60, 9.0)
+    assert not drive.alerts["station_offers_less"]
+
+
+def test_a_coarse_step_is_no_reason_for_a_repair() -> None:
+    drive = climbed("coarse_steps", 300, 15.9)
+    assert drive.draws[-1] == 13.0
+    assert "ClearChargingProfile" not in drive.calls
+
+
+def test_a_slow_station_is_given_its_lag() -> None:
+    drive = Drive(Simulated(identity="CP001"), lag_s=60)
+    drive.run(60, 16.0)
+    drive.simulated.allowed_a = lambda now: 16.0  # type: ignore[method-assign]  # it does not follow from here on
+    drive.run(75, 8.0)
+    assert drive.gateway.outlets[0].stage == 0
+    drive.run(60, 8.0)
+    assert drive.gateway.outlets[0].stage > 0

@@ -6,9 +6,10 @@ from msgspec.structs import replace
 from evenload.contracts.events import TransactionEnded, TransactionStarted
 from evenload.contracts.records import StationRecord
 from services.ocpp_gateway import learning
+from services.ocpp_gateway.capability import Learned, Rung
 from services.ocpp_gateway.setup16 import ATTEMPTS
 from services.ocpp_gateway.states import load_state
-from services.ocpp_gateway.station import Hangup, Keep, Learned, Link, Rung, Station, Warn, new_station
+from services.ocpp_gateway.station import Hangup, Keep, Link, Station, Warn, new_station, with_plan
 from tests.unit.ocpp_gateway.builders import (
     UTC0,
     answered,
@@ -258,6 +259,20 @@ def test_what_was_learned_survives_in_the_record() -> None:
     assert again.learned == found.learned
     assert again.outlets[0].open_start == found.outlets[0].open_start
     assert again.outlets[0].transaction == 1
+
+
+def test_transactions_of_connectors_that_are_not_known_yet_stay_in_the_record() -> None:
+    found = charging(station())
+    record = learning.with_facts(StationRecord(station="CP001", site="home"), learning.facts_of(found))
+    bare = learning.restored(new_station(replace(found.plan, outlets=())), record.learned)
+    after = learning.with_facts(record, learning.facts_of(bare))
+    assert after.learned == record.learned
+    planned = learning.reopened(with_plan(bare, found.plan), after.learned)
+    assert planned.outlets[0].open_start == found.outlets[0].open_start
+    ended, _, _ = said(found, "StopTransaction", 1.0, transactionId=1, meterStop=1, timestamp=stamp(1.0))
+    over = learning.with_facts(record, learning.facts_of(ended)).learned
+    assert "start_1" not in over
+    assert over["ended_1"] == "1"
 
 
 def test_garbage_in_the_record_is_ignored() -> None:

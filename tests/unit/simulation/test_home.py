@@ -7,6 +7,8 @@ from typing import Any
 from evenload.simulation.demo_site import DemoPorts, demo_site
 from evenload.simulation.home import Home, write_site
 from evenload.simulation.home_model import CONFIG, Habits, HomeState, first_state, moved
+from evenload.simulation.station_core import Station
+from evenload.simulation.station_faults import FAULTS
 from evenload.site.findings import faults
 from evenload.site.load import load_file, load_text
 
@@ -28,6 +30,13 @@ def test_it_is_written_with_its_passwords_beside_it(tmp_path: Path) -> None:
     assert load_file(path).site is not None
     key = tmp_path / "home-cp001.key"
     assert (key.read_text(), stat.S_IMODE(key.stat().st_mode)) == ("one", 0o400)
+
+
+def test_the_wallbox_may_be_an_odd_one() -> None:
+    passwords = {"CP001": "ab" * 20, "CP002": "cd" * 20}
+    home = Home(HABITS, "ws://127.0.0.1:1", passwords, lambda event: None, fault="hex_password")
+    assert type(home.stations["CP001"].station) is FAULTS["hex_password"]
+    assert type(home.stations["CP002"].station) is Station
 
 
 def hour(habits: Habits, draws_a: tuple[float, float, float]) -> list[HomeState]:

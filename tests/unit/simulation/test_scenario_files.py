@@ -102,3 +102,14 @@ def test_none_takes_a_key_away() -> None:
 def test_lines_of_keys_are_known() -> None:
     (document,) = read("a:\n  b:\n    - x\n    - y: 1\n")
     assert [line_of(document.lines, path) for path in ("a.b", "a.b.1.y", "a.b.1.unknown", "z")] == [2, 4, 4, 1]
+
+
+def test_an_unknown_station_fault_is_told_with_the_nearest(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(
+        "name: x\nsite: {site: x, grid: {breaker_a: 25}, loads: {car: {type: evse}}}\n"
+        "given: {loads: {car: {fault: watts_onyl}}}\n"
+    )
+    with pytest.raises(ConfigError) as caught:
+        load_paths([path])
+    assert "did you mean watts_only?" in str(caught.value)

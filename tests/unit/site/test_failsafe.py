@@ -25,6 +25,14 @@ def test_auto_gives_nobody_less_than_its_minimum() -> None:
     assert failsafe_currents(site) == {"a": 7.2, "b": 7.2, "c": 0}
 
 
+def test_a_station_that_takes_no_zero_counts_with_the_least_it_takes() -> None:
+    pinned = "stations: {A: {overrides: {min_a: 8}}, B: {overrides: {zero: rejected}}}"
+    text = home_with("w: {type: evse, station: A, failsafe_a: 0}\nv: {type: evse, station: B, mode: off}", more=pinned)
+    assert failsafe_currents(site_of(text)) == {"w": 8.0, "v": 6.0}
+    alone = home_with("w: {type: evse, station: A}", more="stations: {A: {overrides: {min_a: 8}}}")
+    assert failsafe_currents(site_of(alone)) == {"w": 14.5}
+
+
 def test_auto_is_zero_when_nothing_is_known_of_the_house() -> None:
     text = home_with("w: {type: evse, station: A}").replace(", household_max_a: 10", "")
     assert failsafe_currents(site_of(text)) == {"w": 0}

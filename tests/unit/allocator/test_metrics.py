@@ -1,0 +1,34 @@
+"""What the allocator shows of a site's breaker."""
+
+from datetime import UTC, datetime
+
+import pytest
+from msgspec.structs import replace
+from prometheus_client import CollectorRegistry
+
+from evenload.contracts.events import Decision
+from evenload.contracts.phases import PerPhase
+from services.allocator.metrics import AllocatorMetrics
+from tests.golden.samples import SAMPLES
+
+
+def decision(grid_a: PerPhase) -> Decision:
+    sample = SAMPLES["Decision"]
+    assert isinstance(sample, Decision)
+    return replace(sample, site="home", grid_a=grid_a, breaker_a=20.0, decided_at=datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def test_an_overload_warms_the_breaker_and_a_site_that_went_is_forgotten() -> None:
+    registry = CollectorRegistry()
+    metrics = AllocatorMetrics(registry)
+    metrics.decided(decision(PerPhase(20.0, 0.0, -5.0)), 0, 100.0)
+    metrics.decided(decision(PerPhase(30.0, 0.0, -5.0)), 0, 400.0)
+    metrics.decided(decision(PerPhase(20.0, 0.0, -5.0)), 0, 700.0)
+
+    def heat(phase: str) -> float | None:
+        return registry.get_sample_value("evenload_breaker_heat_ratio", {"site": "home", "phase": phase})
+
+    assert heat("L1") == pytest.approx(2.25 + (1.0 - 2.25) * 0.36788, abs=1e-3), "1.5 times the rating for 300 s"
+    assert heat("L3") == 0.0
+    metrics.forget("home", (), ())
+    assert heat("L1") is None

@@ -1,0 +1,93 @@
+"""What `evenload doctor` says of each thing that can be wrong."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from msgspec.structs import replace
+
+from evenload.cli.examination import NEEDED, Facts, Finding, Kept, examined
+from evenload.contracts.events import Decision
+from evenload.contracts.records import SiteRecord
+
+NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+SITE = """\
+site: home
+grid: {breaker_a: 25}
+meters:
+  p1: {role: grid, driver: homewizard, host: p1.lan}
+loads:
+  wallbox: {type: evse, station: CP1}
+"""
+RECORD = SiteRecord(site="home", text=SITE, source="home.yaml", applied_at=NOW, config_rev=1)
+WELL = Facts(
+    url="nats://127.0.0.1:4222",
+    version="1.0.0",
+    round_trip_s=0.001,
+    jetstream="",
+    clock_off_s=0.1,
+    synced=True,
+    kept=(Kept(name="history"),),
+    services=dict.fromkeys(NEEDED, "1.0.0"),
+    sites={"home": RECORD},
+    decisions={"home": Decision(site="home", decided_at=NOW - timedelta(seconds=5))},
+    now=NOW,
+)
+
+
+def faults(facts: Facts) -> list[Finding]:
+    return [finding for finding in examined(facts) if finding.verdict != "good"]
+
+
+def test_what_is_well_has_no_faults() -> None:
+    assert faults(WELL) == []
+    assert len(examined(WELL)) == 5 + len(NEEDED)
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict", "about", "remedy"),
+    [
+        ({"round_trip_s": 0.2}, "doubtful", "NATS", "busy"),
+        ({"jetstream": "no room"}, "bad", "JetStream", "make room"),
+        ({"clock_off_s": -5.0}, "doubtful", "clock", "time server"),
+        ({"synced": False}, "bad", "disk sync", "sync_interval: always"),
+        ({"synced": None}, "doubtful", "disk sync", "--monitor"),
+        ({"kept": (Kept(name="transactions", missing=True),)}, "bad", "transactions", "provision"),
+        ({"kept": (Kept(name="history", differs=("max_age",)),)}, "doubtful", "history", "provision"),
+        ({"kept": (Kept(name="history", refused="no answer"),)}, "doubtful", "history", "credentials"),
+        ({"sites": {}, "decisions": {}}, "bad", "sites", "site apply"),
+        ({"decisions": {}}, "bad", "site home", "allocator"),
+    ],
+)
+def test_what_is_wrong_is_told_with_a_remedy(changes: dict[str, object], verdict: str, about: str, remedy: str) -> None:
+    (found,) = faults(replace(WELL, **changes))
+    assert (found.verdict, found.about) == (verdict, about)
+    assert remedy in found.remedy
+
+
+def test_a_service_that_is_silent_or_of_another_version_is_told() -> None:
+    services = WELL.services | {"allocator": "0.9.0"}
+    del services["plug_control"]
+    found = {finding.about: finding for finding in faults(replace(WELL, services=services))}
+    assert found["allocator"].verdict == "doubtful"
+    assert found["plug_control"].verdict == "bad"
+    assert "evenload run plug_control" in found["plug_control"].remedy
+
+
+@pytest.mark.parametrize(
+    ("decision", "text"),
+    [
+        (Decision(site="home", decided_at=NOW - timedelta(seconds=200)), "200 s old"),
+        (Decision(site="home", decided_at=NOW, health="failsafe"), "failsafe"),
+    ],
+)
+def test_a_site_that_is_not_decided_well_is_bad(decision: Decision, text: str) -> None:
+    (found,) = faults(replace(WELL, decisions={"home": decision}))
+    assert found.verdict == "bad"
+    assert text in found.text
+
+
+def test_a_warning_of_a_site_file_is_a_doubt_with_its_line() -> None:
+    text = SITE.replace("grid: {breaker_a: 25}", "grid: {breaker_a: 25, buffer_w: 100}")
+    (found,) = faults(replace(WELL, sites={"home": replace(RECORD, text=text)}))
+    assert found.verdict == "doubtful"
+    assert "home.yaml:2" in found.text
