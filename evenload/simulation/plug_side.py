@@ -39,7 +39,8 @@ class PlugSide:
     def replan(self, plan: PlugPlan, now_s: float) -> None:
         """Take a changed site file: the service starts anew with this device, which stays as it is."""
         if plan != self._plan:
-            self._plan, self._state = plan, begin(_now(now_s))
+            before = self._state if plan.kind == self._plan.kind else None
+            self._plan, self._state = plan, begin(_now(now_s), before)
             self._look(now_s)
 
     def feel(self, reading: MeterReading, now_s: float) -> None:

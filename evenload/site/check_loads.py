@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Iterator
 
-from evenload.contracts.units import plug_da
 from evenload.site import scalars
 from evenload.site.failsafe import circuits_above, station_of
 from evenload.site.findings import Report
 from evenload.site.scalars import plain_number
-from evenload.site.schema import Device, Evse, Load, Site, phases_of
+from evenload.site.schema import Device, Evse, Load, Site, currents_of
 
 LOWEST_CHARGING_A = 6.0
 """IEC 61851-1: no pilot signal offers less."""
@@ -102,11 +101,7 @@ def _feeders(load: Load, site: Site) -> Iterator[tuple[str, str, float]]:
 
 def _range(load: Load, site: Site) -> tuple[str, float, float]:
     """Return the key that fixes the least current, the least and the most current of the load, A per line."""
-    if isinstance(load, Evse):
-        return "min_a", load.min_a, load.max_a
-    lines = max(1, len(phases_of(load, site)))
-    least, most = (plug_da(power_w, site.voltage_v, lines) / 10 for power_w in (load.least_w, load.most_w))
-    return "power_w", least, most
+    return "min_a" if isinstance(load, Evse) else "power_w", *currents_of(load, site)
 
 
 def failsafe_range(site: Site, report: Report) -> None:

@@ -10,7 +10,7 @@ from msgspec import Meta, field
 
 from evenload.contracts.events import Distribution, MeterRole, Mode
 from evenload.contracts.phases import Phase
-from evenload.contracts.units import Name, StationId
+from evenload.contracts.units import Name, StationId, plug_da
 from evenload.site.devices import Device as Device
 from evenload.site.devices import Plug as Plug
 from evenload.site.heat import Climate as Climate
@@ -186,6 +186,15 @@ class Site(Section, frozen=True, kw_only=True):
         Meta(description="settings of stations by OCPP id; a station that a load names needs none"),
     ] = field(default_factory=dict)
     loads: Annotated[dict[Name, Load], Meta(description="what is controlled")] = field(default_factory=dict)
+
+
+def currents_of(load: Evse | Device, site: Site) -> tuple[float, float]:
+    """Return the least and the most current of a load when it is on, A per line; a device's are rounded up to 0.1 A."""
+    if isinstance(load, Evse):
+        return load.min_a, load.max_a
+    lines = max(1, len(phases_of(load, site)))
+    least_da, most_da = (plug_da(power_w, site.voltage_v, lines) for power_w in (load.least_w, load.most_w))
+    return least_da / 10, most_da / 10
 
 
 def phases_of(load: Evse | Device, site: Site) -> tuple[Phase, ...]:

@@ -23,7 +23,7 @@ from evenload.contracts.commands import (
 )
 from evenload.contracts.records import Override
 from evenload.site.devices import aim_of
-from evenload.site.schema import Device, Evse, Load, Site
+from evenload.site.schema import Device, Load, Site, currents_of
 
 Overrides = tuple[Override, ...]
 LIVES_MOST = 10_000
@@ -51,7 +51,7 @@ def file_value(site: Site, item: Override) -> str:
         return str(load.priority)
     if item.target_c is not None:
         return str(aim_of(load))
-    return f"{load.max_a:g}" if isinstance(load, Evse) else "?"
+    return f"{currents_of(load, site)[1]:g}"
 
 
 def applied(site: Site, overrides: Overrides, command: SiteCommand, now: datetime) -> tuple[Overrides, CommandReply]:
@@ -87,7 +87,7 @@ def _for_load(site: Site, overrides: Overrides, item: Override, text: str) -> tu
     load = site.loads.get(item.load or "")
     if load is None:
         return overrides, _unknown_load(site, item.load)
-    fault = _limit_fault(load, item) or _wish_fault(load, item)
+    fault = _limit_fault(site, load, item) or _wish_fault(load, item)
     if fault is not None:
         return overrides, fault
     return _laid(site, overrides, item, f"{item.load}: {text}")
@@ -98,16 +98,18 @@ def _unknown_load(site: Site, name: str | None) -> CommandRejected:
     return CommandRejected(why=f"no load {name!r} at site {site.site}", remedy=f"its loads are: {known}")
 
 
-def _limit_fault(load: Load, item: Override) -> CommandRejected | None:
+def _limit_fault(site: Site, load: Load, item: Override) -> CommandRejected | None:
     if item.max_a is None:
         return None
-    if isinstance(load, Device):
-        return CommandRejected(why="a plug is all or nothing", remedy="set its mode to off, or lower its priority")
-    if item.max_a > load.max_a:
-        why = f"{item.max_a:g} A is above the site file's max_a {load.max_a:g} A"
-        return CommandRejected(why=why, remedy="change max_a in the site file")
-    if item.max_a < load.min_a:
-        why = f"{item.max_a:g} A is under min_a {load.min_a:g} A"
+    if isinstance(load, Device) and load.all_or_nothing:
+        why = f"a {load.__struct_config__.tag} is all or nothing"
+        return CommandRejected(why=why, remedy="set its mode to off, or lower its priority")
+    least_a, most_a = currents_of(load, site)
+    if item.max_a > most_a:
+        why = f"{item.max_a:g} A is above the site file's {most_a:g} A"
+        return CommandRejected(why=why, remedy="change max_a or power_w in the site file")
+    if item.max_a < least_a:
+        why = f"{item.max_a:g} A is under its least, {least_a:g} A"
         return CommandRejected(why=why, remedy="set the mode to off to stop it")
     return None
 

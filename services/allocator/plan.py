@@ -116,6 +116,9 @@ def compile_plan(site: Site, overrides: tuple[Override, ...] = ()) -> Plan:
     number = {circuit: position for position, circuit in enumerate(order)}
     by_hand = {item.load for item in overrides if item.load}
     failsafe = failsafe_currents(site)
+    capped = {
+        item.load: _ma(item.max_a) // STEP_MA * STEP_MA for item in overrides if item.load and item.max_a is not None
+    }
     loads = tuple(
         _planned(name, effective, tuple(number[c] for c in chains[name]), failsafe.get(name, 0.0)) for name in names
     )
@@ -133,13 +136,19 @@ def compile_plan(site: Site, overrides: tuple[Override, ...] = ()) -> Plan:
         site=effective,
         phase_count=len(effective.phases),
         site_mask=sum(BITS[phase] for phase in effective.phases),
-        loads=tuple(replace(load, index=index[load.name], by_hand=load.name in by_hand) for load in loads),
+        loads=tuple(_by_hand(load, index[load.name], load.name in by_hand, capped.get(load.name)) for load in loads),
         nodes=nodes,
         distribution=effective.distribution,
         meters=_meters_by_role(effective),
         grid_meter=repr([(name, meter) for name, meter in sorted(site.meters.items()) if meter.role == "grid"]),
         **_root_limits(effective),
     )
+
+
+def _by_hand(load: PlannedLoad, index: int, by_hand: bool, cap_ma: int | None) -> PlannedLoad:
+    """Return the load in its place, with the limit by hand; what is all or nothing has none."""
+    most_ma = load.max_ma if cap_ma is None or load.all_or_nothing else max(load.min_ma, min(load.max_ma, cap_ma))
+    return replace(load, index=index, by_hand=by_hand, max_ma=most_ma)
 
 
 def _ma(current_a: float) -> int:

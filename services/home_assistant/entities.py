@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from evenload.contracts.events import AskedMode, Distribution, Mode
 from evenload.site.devices import aim_of
-from evenload.site.schema import Device, Evse, Load, Site
+from evenload.site.schema import Device, Load, Site, currents_of
 
 PREFIX = "homeassistant"
 """Where Home Assistant listens for announcements, as it comes."""
@@ -62,7 +62,7 @@ def entities(site: Site) -> tuple[Entity, ...]:
     """Return all entities of a site."""
     found = list(_of_site(Thing(site.site, "site", site.site)))
     for name, load in site.loads.items():
-        found += _of_load(Thing(site.site, "load", name), load)
+        found += _of_load(Thing(site.site, "load", name), load, site)
     for name in site.circuits:
         found += _of_circuit(Thing(site.site, "circuit", name))
     return tuple(found)
@@ -86,7 +86,13 @@ def _of_site(thing: Thing) -> Iterator[Entity]:
     )
 
 
-def _of_load(thing: Thing, load: Load) -> Iterator[Entity]:
+def limits_of(load: Load, site: Site) -> float | None:
+    """Return the most that a load may be limited to, A; None for one that is all or nothing."""
+    whole = isinstance(load, Device) and load.all_or_nothing
+    return None if whole else currents_of(load, site)[1]
+
+
+def _of_load(thing: Thing, load: Load, site: Site) -> Iterator[Entity]:
     yield Entity(thing, "sensor", "setpoint_a", "Setpoint", _measured("A", "current"))
     yield Entity(thing, "sensor", "measured_a", "Measured", _measured("A", "current"))
     yield Entity(thing, "sensor", "status", "Status")
@@ -94,8 +100,8 @@ def _of_load(thing: Thing, load: Load) -> Iterator[Entity]:
     modes = ASKED_MODES if isinstance(load, Device) and load.may_boost else MODES
     yield Entity(thing, "select", "mode", "Mode", {"options": list(modes)})
     yield Entity(thing, "number", "priority", "Priority", {"min": 0, "max": MAX_PRIORITY, "step": 1, "mode": "box"})
-    if isinstance(load, Evse):
-        limit = {"min": 0, "max": load.max_a, "step": 0.1, "mode": "box", "unit_of_measurement": "A"}
+    if limits_of(load, site) is not None:
+        limit = {"min": 0, "max": limits_of(load, site), "step": 0.1, "mode": "box", "unit_of_measurement": "A"}
         yield Entity(thing, "number", "max_a", "Limit", {**limit, "device_class": "current"})
 
     if isinstance(load, Device) and load.sensor is not None:

@@ -8,7 +8,7 @@ from msgspec import Struct, structs
 from evenload.contracts.events import Alert, Decision, LoadDecision
 from evenload.contracts.records import Override, OverrideRecord
 from evenload.site.schema import Evse, Load, Site
-from services.home_assistant.entities import Thing
+from services.home_assistant.entities import Thing, limits_of
 
 MAX_ALERTS_TOLD = 20
 _BY_HAND = ("mode", "priority", "max_a", "target_c")
@@ -31,8 +31,8 @@ def states(site: Site, facts: Facts) -> dict[str, Any]:
         f"{thing.base}/alerts": _alerts(facts),
     }
     decided = {one.load: one for one in facts.decision.loads} if facts.decision else {}
-    for name, load in site.loads.items():
-        found[f"{Thing(site.site, 'load', name).base}/state"] = _load_state(name, load, facts, decided.get(name))
+    for name in site.loads:
+        found[f"{Thing(site.site, 'load', name).base}/state"] = _load_state(site, name, facts, decided.get(name))
     binding = {one.bound.name for one in decided.values() if one.bound is not None and one.bound.kind == "circuit"}
     for name, circuit in site.circuits.items():
         state = {"limit_a": circuit.limit_a, "binding": _on(name in binding)}
@@ -56,7 +56,8 @@ def _alerts(facts: Facts) -> dict[str, Any]:
     return {"alerts": [{"about": one.about, "text": one.text, "remedy": one.remedy} for one in found]}
 
 
-def _load_state(name: str, load: Load, facts: Facts, decided: LoadDecision | None) -> dict[str, Any]:
+def _load_state(site: Site, name: str, facts: Facts, decided: LoadDecision | None) -> dict[str, Any]:
+    load = site.loads[name]
     override = _override(name, facts.overrides)
     priority = override.priority if override is not None and override.priority is not None else load.priority
     state: dict[str, Any] = {
@@ -69,15 +70,17 @@ def _load_state(name: str, load: Load, facts: Facts, decided: LoadDecision | Non
     }
     if decided is not None and decided.measured_a is not None:
         state["measured_a"] = max((value for _, value in decided.measured_a.items()), default=None)
+    most_a = limits_of(load, site)
+    if most_a is not None:
+        state["max_a"] = most_a if override is None or override.max_a is None else override.max_a
     return state | _of_its_kind(load, override, decided)
 
 
 def _of_its_kind(load: Load, override: Override | None, decided: LoadDecision | None) -> dict[str, Any]:
-    """Return what chargers and devices with a temperature tell beside."""
-    if isinstance(load, Evse):
-        limited = override is not None and override.max_a is not None
-        return {"max_a": override.max_a if override is not None and limited else load.max_a}
+    """Return what devices with a temperature tell beside."""
     found: dict[str, Any] = {}
+    if isinstance(load, Evse):
+        return found
     if load.sensor is not None:
         found["temperature_c"] = decided.temperature_c if decided is not None else None
     if load.aim is not None:

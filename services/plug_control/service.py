@@ -6,6 +6,7 @@ not wait for a look at a slow device.
 
 import asyncio
 from contextlib import suppress
+from typing import Any
 
 from msgspec import structs
 
@@ -27,7 +28,20 @@ from services.plug_control.core import Wish
 from services.plug_control.drivers.contract import LevelDriver
 from services.plug_control.drivers.table import open_device
 from services.plug_control.metrics import PlugMetrics
-from services.plug_control.state import Command, Fact, Failed, Felt, Given, Looked, Now, Output, Passed, Switched, Told
+from services.plug_control.state import (
+    Command,
+    Fact,
+    Failed,
+    Felt,
+    Given,
+    Looked,
+    Now,
+    Output,
+    Passed,
+    PlugState,
+    Switched,
+    Told,
+)
 from services.plug_control.switching import begin, step
 from services.plug_control.wishes import wish_of
 
@@ -50,6 +64,8 @@ class Plugs:
         self._tasks: dict[str, PlugTask] = {}
         self._order = Order()
         self._revisions: dict[str, int] = {}
+        self._known: dict[str, tuple[Any, PlugState]] = {}
+        """Type, sensor and last state of each device: a changed site file does not make its core forget."""
         self._overrides: dict[str, OverrideRecord | None] = {}
         ctx.bus.on_connection(lambda up: self.outbox.flush() if up else None)
 
@@ -57,6 +73,8 @@ class Plugs:
         """Take a site's plugs as they are now; None = the site is gone."""
         self._revisions[name] = config_rev
         plans = {} if site is None else plug_plans(site)
+        gone = {key for key in self._known if key.startswith(f"{name}/") and key.partition("/")[2] not in plans}
+        self._known = {key: known for key, known in self._known.items() if key not in gone}
         self.fleet.set(f"{name}/", {f"{name}/{load}": plan for load, plan in plans.items()})
 
     def on_setpoint(self, subject: str, data: bytes) -> None:
@@ -99,7 +117,9 @@ class Plugs:
         access = self.access
         if plan.names_file:
             access = structs.replace(access, secrets=await secrets_folder(self.ctx.bus, plan.site))
-        task = self._tasks[key] = PlugTask(self, plan, access)
+        known = self._known.get(key)
+        before = known[1] if known is not None and known[0] == _same(plan) else None
+        task = self._tasks[key] = PlugTask(self, plan, access, before)
         task.tell(wish_of(plan.load, self._overrides.get(plan.site)))
         meter = None if plan.device is None else plan.device.sensor
         listening = None
@@ -108,17 +128,23 @@ class Plugs:
                 listening = await self.ctx.bus.subscribe(subjects.reading(plan.site, meter), task.on_reading)
             await task.run()
         finally:
+            self._known[key] = _same(plan), task.state
             del self._tasks[key]
             if listening is not None:
                 await listening.stop()
 
 
+def _same(plan: PlugPlan) -> tuple[str, str | None]:
+    """Return what must stay for a core to remember: its type and its sensor."""
+    return plan.kind, None if plan.device is None else plan.device.sensor
+
+
 class PlugTask:
     """One plug."""
 
-    def __init__(self, plugs: Plugs, plan: PlugPlan, access: Access) -> None:
+    def __init__(self, plugs: Plugs, plan: PlugPlan, access: Access, before: PlugState | None) -> None:
         self._plugs, self._plan, self._access = plugs, plan, access
-        self._state = begin(self._now())
+        self.state = begin(self._now(), before)
         self._waiting: Setpoint | None = None
         self._told: Wish | None = None
         self._felt: MeterReading | None = None
@@ -129,7 +155,7 @@ class PlugTask:
         """Take a setpoint; it replaces one that still waits."""
         self._waiting = setpoint
         self._woken.set()
-        if self._plan.level_within(setpoint.setpoint_a) != self._state.wanted:
+        if self._plan.level_within(setpoint.setpoint_a) != self.state.wanted:
             self._urgent.set()
 
     def tell(self, wish: Wish) -> None:
@@ -160,7 +186,7 @@ class PlugTask:
     async def _serve(self, driver: LevelDriver) -> None:
         fact: Fact = Passed()
         while True:
-            self._state, output = step(self._plan, self._state, fact, self._now())
+            self.state, output = step(self._plan, self.state, fact, self._now())
             self._tell(output)
             if output.command is not None:
                 fact = await self._switch(driver, output.command)

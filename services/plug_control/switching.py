@@ -50,9 +50,12 @@ LOOK_EVERY_S, LOOK_AFTER_COMMAND_S, LONGEST_LOOK_PAUSE_S = 1.0, 0.4, 5.0
 IDLE_W, DRAWING_W = 1.0, 10.0
 
 
-def begin(now: Now) -> PlugState:
-    """Return the state of a plug that nothing is known of."""
-    return PlugState(started_s=now.at_s, lease_until_s=now.at_s + START_GRACE_S)
+def begin(now: Now, before: PlugState | None = None) -> PlugState:
+    """Return the state of a device that nothing is known of, but what its core remembers from `before`."""
+    fresh = PlugState(started_s=now.at_s, lease_until_s=now.at_s + START_GRACE_S)
+    if before is None:
+        return fresh
+    return structs.replace(fresh, memory=before.memory, sensor=before.sensor, wish=before.wish, told=before.told)
 
 
 def step(plan: PlugPlan, state: PlugState, fact: Fact, now: Now) -> tuple[PlugState, Output]:
