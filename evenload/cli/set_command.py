@@ -1,4 +1,4 @@
-"""`evenload set`: change a load's mode, priority or limit, or a site's distribution, until cleared or for a time."""
+"""`evenload set`: change a load's mode, priority, limit or target, or a site's distribution, for a time or for good."""
 
 import asyncio
 import getpass
@@ -24,23 +24,27 @@ from evenload.contracts.commands import (
     SetLimit,
     SetMode,
     SetPriority,
+    SetTarget,
     SiteCommand,
 )
-from evenload.contracts.events import Distribution, Mode
+from evenload.contracts.events import AskedMode, Distribution
 from evenload.contracts.wire import Codec, encode
 
-WHAT = ("mode", "priority", "limit", "distribution", "clear")
-MODES, DISTRIBUTIONS = get_args(Mode), get_args(Distribution)
+WHAT = ("mode", "priority", "limit", "target", "distribution", "clear")
+MODES, DISTRIBUTIONS = get_args(AskedMode), get_args(Distribution)
+SAME_MODES = {"continuous": "standard", "normal": "standard"}
 EXAMPLES = """\b
 Examples:
   evenload set wallbox mode solar_only
   evenload set wallbox mode standard --until 07:00    tomorrow when 07:00 has passed today
   evenload set wallbox limit 10 --until 2h            A per line, never above the site file's max_a
   evenload set heater priority 1                      lowest first
+  evenload set boiler mode boost                      heat to the target once, whatever the source
+  evenload set boiler target 60                       °C
   evenload set home distribution shared               of the site
   evenload set wallbox clear                          back to the site file; so does `set home clear` for the site
 \b
-Modes: standard, solar_priority, solar_only, excess, off.
+Modes: standard (of a tank or a room also: normal), solar_priority, solar_only, excess, off; boost where it heats.
 Exit status: 0 in force, 1 not accepted, 3 nobody answers.
 """
 
@@ -93,10 +97,12 @@ def command_from(site: str, target: str, what: str, *, value: str, until: dateti
         distribution = msgspec.convert(_one_of(value, DISTRIBUTIONS), Distribution)
         return SetDistribution(site=site, by=by, until=until, distribution=distribution)
     if what == "mode":
-        mode = msgspec.convert(_one_of("standard" if value == "continuous" else value, MODES), Mode)
+        mode = msgspec.convert(_one_of(SAME_MODES.get(value, value), MODES), AskedMode)
         return SetMode(site=site, by=by, until=until, load=target, mode=mode)
     if what == "priority":
         return SetPriority(site=site, by=by, until=until, load=target, priority=_whole(value))
+    if what == "target":
+        return SetTarget(site=site, by=by, until=until, load=target, target_c=_celsius(value))
     return SetLimit(site=site, by=by, until=until, load=target, max_a=_amps(value))
 
 
@@ -116,6 +122,13 @@ def _amps(value: str) -> float:
     found = re.fullmatch(r"(\d{1,4}(?:\.\d+)?)\s*A?", value)
     if not found:
         raise click.BadParameter(f"a limit is a number of amperes per line, not {value!r}")
+    return float(found.group(1))
+
+
+def _celsius(value: str) -> float:
+    found = re.fullmatch(r"(-?\d{1,3}(?:\.\d+)?)\s*(?:°?C)?", value)
+    if not found:
+        raise click.BadParameter(f"a target is a temperature in °C, not {value!r}")
     return float(found.group(1))
 
 

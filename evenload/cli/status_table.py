@@ -222,6 +222,8 @@ def _mode(load: LoadDecision) -> Text:
 def _status(load: LoadDecision, state: LoadState | None) -> Text:
     status = state.status if state is not None else load.status
     text = Text(status.replace("_", " "), style=_STATUS.get(status, ""))
+    if state is not None and state.temperature_c is not None:
+        text.append(f" {state.temperature_c:.1f} °C", style="dim")
     if state is not None and not state.reachable:
         text.append(" no contact", style="red")
     if state is not None and not state.obeys:

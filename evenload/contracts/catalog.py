@@ -33,6 +33,7 @@ COMMAND_NAMES: dict[type[commands.Command], str] = {
     commands.SetMode: "set_mode",
     commands.SetPriority: "set_priority",
     commands.SetLimit: "set_limit",
+    commands.SetTarget: "set_target",
     commands.SetDistribution: "set_distribution",
     commands.ClearOverride: "clear",
 }

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from evenload.contracts.events import Distribution, Mode
-from evenload.contracts.units import Name, Utc
+from evenload.contracts.events import AskedMode, Distribution
+from evenload.contracts.units import Celsius, Name, Utc
 
 
 class Command(Struct, frozen=True, kw_only=True, tag=True, tag_field="type"):
@@ -24,7 +24,7 @@ class SetMode(Command, frozen=True, kw_only=True):
     """Change a load's mode."""
 
     load: Name
-    mode: Mode
+    mode: AskedMode
 
 
 class SetPriority(Command, frozen=True, kw_only=True):
@@ -41,6 +41,13 @@ class SetLimit(Command, frozen=True, kw_only=True):
     max_a: Annotated[float, Meta(ge=0, le=10_000, description="A per line")]
 
 
+class SetTarget(Command, frozen=True, kw_only=True):
+    """Change the temperature that a tank or a room is brought to; never above the site file's `max_c`."""
+
+    load: Name
+    target_c: Annotated[Celsius, Meta(description="°C")]
+
+
 class SetDistribution(Command, frozen=True, kw_only=True):
     """Change how the site's current is distributed."""
 
@@ -53,7 +60,7 @@ class ClearOverride(Command, frozen=True, kw_only=True):
     load: Name | None = None
 
 
-SiteCommand = SetMode | SetPriority | SetLimit | SetDistribution | ClearOverride
+SiteCommand = SetMode | SetPriority | SetLimit | SetTarget | SetDistribution | ClearOverride
 
 
 class CommandAccepted(Struct, frozen=True, kw_only=True, tag=True, tag_field="type"):

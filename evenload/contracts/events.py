@@ -19,6 +19,8 @@ LoadStatus = Literal[
     "available", "preparing", "charging", "suspended_ev", "suspended_evse", "finishing", "faulted", "unavailable"
 ]
 Mode = Literal["standard", "solar_priority", "solar_only", "excess", "off"]
+AskedMode = Literal["standard", "solar_priority", "solar_only", "excess", "off", "boost"]
+"""What may be set by command: a mode, or boost, which heats to the target once, whatever the source."""
 Distribution = Literal["shared", "priority", "optimized", "strict"]
 Quality = Literal["good", "derived", "suspect"]
 Severity = Literal["info", "warning", "critical"]
@@ -58,6 +60,24 @@ class MeterReading(Event, frozen=True, kw_only=True):
     )
 
 
+class Offer(Struct, frozen=True, kw_only=True):
+    """What a load can take now, and how it asks to be served; it lies over the site file while it is told."""
+
+    mode: Annotated[Mode, Meta(description="the mode that it asks to be served under now; not what it is set to")]
+    min_a: Annotated[Amps, Meta(description="the least that it takes, A per line")]
+    max_a: Annotated[Amps, Meta(description="the most that it takes, A per line; 0 = nothing now")]
+    step_a: Annotated[
+        Amps,
+        Meta(description="the widest gap between the levels at which it is on, A per line; it takes the one below"),
+    ] = 0.1
+    all_or_nothing: Annotated[bool, Meta(description="it knows nothing between 0 and max_a")] = False
+    min_on_s: Annotated[Seconds, Meta(description="once on it stays on for so long, s; limits always override")] = 0.0
+    min_off_s: Annotated[Seconds, Meta(description="once off it stays off for so long, s")] = 0.0
+    need_wh: Annotated[WattHours | None, Meta(description="what it still needs, Wh; None = it cannot say")] = None
+    until: Annotated[Utc | None, Meta(description="by when, UTC; None = no deadline")] = None
+    reason: Annotated[str, Meta(description="why, in a few words without figures that move")] = ""
+
+
 class LoadState(Event, frozen=True, kw_only=True):
     """State of one load, whole, on change and on a period."""
 
@@ -89,6 +109,10 @@ class LoadState(Event, frozen=True, kw_only=True):
     ] = None
     transaction: Annotated[str | None, Meta(description="running transaction's id; None = no transaction")] = None
     temperature_c: Annotated[Celsius | None, Meta(description="°C where it has a sensor")] = None
+    offer: Annotated[
+        Offer | None,
+        Meta(description="what it can take now and how it asks to be served; None = as the site file says"),
+    ] = None
     needs_wh: Annotated[
         WattHours | None, Meta(description="energy that the vehicle says it still wants, Wh; None = it does not say")
     ] = None
@@ -192,6 +216,7 @@ class LoadDecision(Struct, frozen=True, kw_only=True):
     bound: Annotated[Bound | None, Meta(description="the limit that bound it; None = it has its maximum")] = None
     rule: Annotated[str, Meta(description="the rule that decided, in words")] = ""
     reason: Annotated[str, Meta(description="one line for people, as in the trace")] = ""
+    temperature_c: Annotated[Celsius | None, Meta(description="°C as last heard; None = it goes by none")] = None
     timer: Annotated[Timer | None, Meta(description="its next timer; None = nothing will happen by itself")] = None
 
 

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from evenload.contracts.events import Distribution, Mode
-from evenload.contracts.units import Amps, Name, StationId, Utc
+from evenload.contracts.events import AskedMode, Distribution
+from evenload.contracts.units import Amps, Celsius, Name, StationId, Utc
 
 
 class SiteRecord(Struct, frozen=True, kw_only=True):
@@ -22,9 +22,10 @@ class Override(Struct, frozen=True, kw_only=True):
     """One value set by hand."""
 
     load: Annotated[Name | None, Meta(description="None = the site itself")] = None
-    mode: Mode | None = None
+    mode: AskedMode | None = None
     priority: int | None = None
     max_a: Amps | None = None
+    target_c: Celsius | None = None
     distribution: Distribution | None = None
     until: Utc | None = None
     by: str = ""

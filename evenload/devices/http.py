@@ -45,6 +45,10 @@ class HttpDevice:
         """Return the decoded JSON answer of a PUT; raise `DeviceError`."""
         return decode(await self._call("PUT", path, data=msgspec.json.encode(body)), self.base_url + path)
 
+    async def send(self, method: str, path: str, body: str | None, headers: Mapping[str, str] | None = None) -> None:
+        """Send a request whose answer says nothing; raise `DeviceError` when it is refused or does not come."""
+        await self._call(method, path, data=body, headers=headers)
+
     async def _call(self, method: str, path: str, **rest: Any) -> bytes:
         url = self.base_url + path
         limit = aiohttp.ClientTimeout(total=self._timeout_s)

@@ -70,6 +70,25 @@ class ModbusLink:
             raise DeviceError("garbage", where, f"{len(answer.registers)} registers for {len(registers)}", _LOOK)
         return list(answer.registers)
 
+    async def write(self, unit: int, address: int, words: list[int], manners: Manners) -> None:
+        """Write holding registers of one unit; raise `DeviceError`."""
+        where = f"{self.address} unit {unit} holding {address}"
+        async with self._turn:
+            try:
+                client = await self._connected(manners)
+                async with asyncio.timeout(manners.timeout_s):
+                    answer = await client.write_registers(address, words, device_id=unit)
+            except (ModbusException, OSError, TimeoutError) as fault:
+                self.close()
+                why = str(fault) or f"no answer within {manners.timeout_s:g} s"
+                raise DeviceError("silent", where, why, _LOOK) from fault
+            except asyncio.CancelledError:
+                self.close()  # its answer would be taken for the next question's
+                raise
+        if answer.isError():
+            why = _EXCEPTIONS.get(answer.exception_code, f"exception {answer.exception_code}")
+            raise DeviceError("refused", where, why, "is this a register that may be written")
+
     async def _ask(self, unit: int, kind: Kind, registers: range, manners: Manners) -> ModbusPDU:
         client = await self._connected(manners)
         ask: Callable[..., Awaitable[ModbusPDU]] = (

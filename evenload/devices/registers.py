@@ -139,3 +139,17 @@ def decode(words: Sequence[int], kind: str) -> float | None:
         return found if math.isfinite(found) and abs(found) < 1e30 else None
     highest = 2 ** (16 * size - (1 if code.islower() else 0)) - 1
     return None if found == highest or (code.islower() and found == -highest - 1) else float(found)
+
+
+def encode(term: Term, value: float) -> list[int]:
+    """Return the words that hold `value`, in the order of their addresses; a value out of range is its nearest."""
+    size, code = TYPES[term.type]
+    raw = value / term.scale
+    if code != "f":
+        bits = 16 * size
+        low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if code.islower() else (0, 2**bits - 1)
+        packed = struct.pack(f">{code}", min(max(round(raw), low), high))
+    else:
+        packed = struct.pack(">f", raw)
+    words = list(struct.unpack(f">{size}H", packed))
+    return words[::-1] if term.swapped else words

@@ -90,7 +90,8 @@ ALLOCATOR = Rights(
 PLUG_CONTROL = Rights(
     user="plug_control",
     publish=(subjects.load_state(), subjects.result(), _ALERTS),
-    subscribe=(subjects.setpoint(),),
+    subscribe=(subjects.setpoint(), subjects.reading()),
+    reads=(subjects.SITES, subjects.OVERRIDES),
 )
 HOME_ASSISTANT = Rights(
     user="home_assistant",

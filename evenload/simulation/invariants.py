@@ -16,7 +16,7 @@ from evenload.contracts.units import plug_da
 from evenload.simulation.plant import PhaseValues
 from evenload.simulation.virtual_time import clock_text
 from evenload.site.breaker import BORNE_RATIO, THERMAL_LIMIT, heat_after
-from evenload.site.schema import Plug, Site, phases_of
+from evenload.site.schema import Device, Site, phases_of
 
 FAST_RATIO = BORNE_RATIO
 FALLING_S = 8.0
@@ -73,9 +73,10 @@ def judge_setpoint(watch: Watch, site: Site, setpoint: Setpoint, now_s: float) -
     """Return the watch with a setpoint that is neither 0 nor within its load's range noted."""
     load = site.loads[setpoint.load]
     value_a = setpoint.setpoint_a
-    if isinstance(load, Plug):
-        rated_a = plug_da(load.power_w, site.voltage_v, len(phases_of(load, site))) / 10
-        fits = value_a == 0 or abs(value_a - rated_a) < 1e-6
+    if isinstance(load, Device):
+        lines = len(phases_of(load, site))
+        least_a, most_a = (plug_da(power_w, site.voltage_v, lines) / 10 for power_w in (load.least_w, load.most_w))
+        fits = value_a == 0 or least_a - 1e-6 <= value_a <= most_a + 1e-6
     else:
         fits = value_a == 0 or load.min_a - 1e-6 <= value_a <= load.max_a + 1e-6
     if fits and math.isfinite(value_a):

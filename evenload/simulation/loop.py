@@ -13,6 +13,7 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from evenload.contracts.events import Decision, LoadState, MeterReading, Setpoint, SiteLimit
+from evenload.contracts.records import Override, OverrideRecord
 from evenload.simulation import invariants, meters
 from evenload.simulation.recording import Asked, Recorder
 from evenload.simulation.scenario import Fault, Given, Scenario, Turn
@@ -48,7 +49,9 @@ class Loop:
         self._recorder = recorder
         self.world = world(scenario.site, scenario.given)
         self.site = scenario.site
-        self.plan = compile_plan(meters.fitted(scenario.site, scenario.given))
+        self._by_hand: tuple[Override, ...] = ()
+        self._set_by_hand(scenario.given)
+        self.plan = compile_plan(meters.fitted(scenario.site, scenario.given), self._by_hand)
         self.memory: Memory = first_memory()
         self.decision: Decision | None = None
         self.setpoints: dict[str, Setpoint] = {}
@@ -74,6 +77,7 @@ class Loop:
         self._seq = 0
         self._order = 0
         self._set_limits(scenario.given)
+        self.world.tell(OverrideRecord(site=scenario.site.site, items=self._by_hand))
 
     def run_until(self, end_s: float) -> None:
         """Go on to virtual time `end_s`; what is due at that very moment has happened."""
@@ -91,10 +95,12 @@ class Loop:
             self.site = turn.site
         if turn.site is not None or turn.given is not None:
             given = turn.given or self.world.given
-            before, self.plan = self.plan, compile_plan(meters.fitted(self.site, given))
+            self._set_by_hand(given)
+            before, self.plan = self.plan, compile_plan(meters.fitted(self.site, given), self._by_hand)
             if self._recorder is not None and self.plan != before:
                 self._recorder.configured()
             self.world.set_facts(self.site, given)
+            self.world.tell(OverrideRecord(site=self.site.site, items=self._by_hand))
             self._set_limits(given)
             for name in self.world.outlets:
                 self.world.measure(name)
@@ -131,7 +137,10 @@ class Loop:
     def _arrive(self, item: Setpoint | MeterReading) -> None:
         if isinstance(item, Setpoint):
             self.world.deliver(item)
-        elif self._allocator_lives:
+            return
+        if item.role == "temperature":
+            self.world.feel(item)
+        if self._allocator_lives:
             heard = item if self._recorder is None else self._recorder.reading(item, self.world.now_s)
             self._readings[item.meter] = Heard(heard, self._monotonic_s())
             self._news = True
@@ -220,6 +229,17 @@ class Loop:
 
     def _monotonic_s(self) -> float:
         return MONOTONIC_START_S + self.world.now_s
+
+    def _set_by_hand(self, given: Given) -> None:
+        """Keep what is set by hand as the overrides that the allocator would; what stays keeps its time."""
+        known = {item.load: item for item in self._by_hand}
+        wanted = []
+        for load, hand in sorted(given.by_hand.items()):
+            item = Override(load=load, mode=hand.mode, target_c=hand.target_c, at=utc(self.world.now_s))
+            old = known.get(load)
+            same = old is not None and (old.mode, old.target_c) == (item.mode, item.target_c)
+            wanted.append(old if old is not None and same else item)
+        self._by_hand = tuple(wanted)
 
     def _set_limits(self, given: Given) -> None:
         """Let each outside limit arrive anew when it changed."""

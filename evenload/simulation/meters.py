@@ -13,7 +13,7 @@ from evenload.contracts.events import MeterReading, MeterRole
 from evenload.contracts.phases import PerPhase
 from evenload.simulation.plant import Flows, PhaseValues
 from evenload.simulation.scenario import Given
-from evenload.site.schema import Meter, Site
+from evenload.site.schema import Device, Meter, Site
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,8 @@ class Shown:
     battery_w: float
     soc_pct: float | None
     circuits_a: dict[str, PhaseValues]
+    temperatures_c: dict[str, float]
+    """By temperature meter."""
 
 
 def roles(site: Site, given: Given) -> dict[str, MeterRole]:
@@ -39,6 +41,8 @@ def roles(site: Site, given: Given) -> dict[str, MeterRole]:
     named = {meter.role: name for name, meter in sorted(site.meters.items(), reverse=True)}
     found = {named.get(role, str(role)): role for role in there}
     found.update({circuit.meter: "circuit" for circuit in site.circuits.values() if circuit.meter})
+    sensors = {load.sensor for load in site.loads.values() if isinstance(load, Device)} - {None}
+    found.update({sensor: "temperature" for sensor in sensors if sensor is not None})
     return found
 
 
@@ -61,6 +65,7 @@ def readings(site: Site, given: Given, shown: Shown, *, at: datetime, tick: int)
             period_s=given.meters.period_s,
         )
         for name, role in sorted(roles(site, given).items())
+        if role != "temperature" or name in shown.temperatures_c
     ]
 
 
@@ -97,6 +102,8 @@ def _values(
         return replace(blank, total_power_w=shown.solar_w)
     if role == "battery":
         return replace(blank, total_power_w=shown.battery_w, soc_pct=shown.soc_pct)
+    if role == "temperature":
+        return replace(blank, temperature_c=shown.temperatures_c[name])
     if role == "inverter":
         current_a = shown.flows.output_a
     elif role == "circuit":

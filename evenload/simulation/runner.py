@@ -169,8 +169,25 @@ def _missed(loop: Loop, expect: dict[str, LoadExpect], when: str) -> list[str]:
     return [
         f"{when} {name}: {text}"
         for name, wanted in expect.items()
-        for text in _differences(wanted, _load_result(loop, name), loop.world.tracks[name].now_a)
+        for text in (
+            *_differences(wanted, _load_result(loop, name), loop.world.tracks[name].now_a),
+            *_of_its_service(wanted, loop.world, name),
+        )
     ]
+
+
+def _of_its_service(wanted: LoadExpect, world: World, name: str) -> list[str]:
+    """Return what differs in its temperature and in the alerts about it."""
+    found = []
+    mass = world.masses.get(name)
+    if mass is not None and wanted.at_least_c is not None and mass.temperature_c < wanted.at_least_c:
+        found.append(f"expected at least {wanted.at_least_c:g} °C, got {mass.temperature_c:.1f}")
+    if mass is not None and wanted.at_most_c is not None and mass.temperature_c > wanted.at_most_c:
+        found.append(f"expected at most {wanted.at_most_c:g} °C, got {mass.temperature_c:.1f}")
+    standing = world.alerts(name)
+    if wanted.alerts is not None and standing != frozenset(wanted.alerts):
+        found.append(f"alerts expected {sorted(wanted.alerts)}, got {sorted(standing)}")
+    return found
 
 
 def _differences(wanted: LoadExpect, got: LoadResult, drawn_a: float) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
-from evenload.contracts.events import LoadStatus
+from evenload.contracts.events import AskedMode, LoadStatus
 from evenload.contracts.phases import Phase
 from evenload.site.schema import Site
 
@@ -62,6 +62,10 @@ class LoadFacts(Part, frozen=True, kw_only=True):
     tau_s: Annotated[float, Meta(ge=0, le=30, description="then follows like a first-order lag of so long")] = 0.0
     offset_a: Annotated[float, Meta(ge=0, le=10, description="draws so much less than offered, A")] = 0.0
     own_max_a: Annotated[Current, Meta(description="the vehicle's own limit, A per line")] = 1_000.0
+    draws_w: Annotated[
+        Annotated[float, Meta(ge=0, le=100_000)] | None,
+        Meta(description="what a device draws when on; none = its rating"),
+    ] = None
     extra_a: Annotated[Current, Meta(description="draws so much more than offered, A")] = 0.0
     fault: Annotated[
         str | None, Meta(description="its station behaves as this one of station_faults.py; none = as it should")
@@ -79,6 +83,30 @@ class LimitFacts(Part, frozen=True, kw_only=True):
     failsafe_w: Power = 4200.0
 
 
+class ThermalFacts(Part, frozen=True, kw_only=True):
+    """A tank or a room that a load heats or cools, as one mass of first order."""
+
+    temperature_c: Annotated[float, Meta(ge=-40, le=150, description="at the start; another value puts it there")]
+    capacity_wh_per_k: Annotated[float, Meta(gt=0, le=1e6, description="200 l of water: 233")] = 233.0
+    loss_w_per_k: Annotated[float, Meta(ge=0, le=1e5)] = 2.0
+    ambient_c: Annotated[float, Meta(ge=-40, le=60)] = 20.0
+    gain_w: Annotated[float, Meta(ge=-1e5, le=1e5, description="heat from elsewhere; negative: water drawn")] = 0.0
+    factor: Annotated[
+        float,
+        Meta(ge=-10, le=10, description="heat for each W of electricity: 1 an element, 3 a heat pump, −3 cooling"),
+    ] = 1.0
+    says_c: Annotated[
+        Annotated[float, Meta(ge=-1000, le=1000)] | None, Meta(description="what its sensor says instead of the truth")
+    ] = None
+
+
+class HandFacts(Part, frozen=True, kw_only=True):
+    """What is set by hand for a load."""
+
+    mode: AskedMode | None = None
+    target_c: Annotated[float, Meta(ge=-40, le=150)] | None = None
+
+
 class Given(Part, frozen=True, kw_only=True):
     """The physical facts at the start."""
 
@@ -93,6 +121,8 @@ class Given(Part, frozen=True, kw_only=True):
     meters: MeterFacts = field(default_factory=MeterFacts)
     loads: dict[str, LoadFacts] = field(default_factory=dict)
     limits: dict[str, LimitFacts] = field(default_factory=dict)
+    thermal: dict[str, ThermalFacts] = field(default_factory=dict)
+    by_hand: dict[str, HandFacts] = field(default_factory=dict)
     seed: int = 0
 
 
@@ -105,6 +135,11 @@ class LoadExpect(Part, frozen=True, kw_only=True):
     at_least_a: Annotated[Current | None, Meta(description="lower bound of the setpoint")] = None
     at_most_a: Annotated[Current | None, Meta(description="upper bound of the setpoint")] = None
     reason: str | None = None
+    at_least_c: Annotated[float | None, Meta(description="lower bound of its tank's or room's true temperature")] = None
+    at_most_c: Annotated[float | None, Meta(description="upper bound of it")] = None
+    alerts: Annotated[
+        tuple[str, ...] | None, Meta(description="kinds of alert that plug_control has standing about it, all of them")
+    ] = None
 
 
 class Fault(Part, frozen=True, kw_only=True):

@@ -8,7 +8,18 @@ from typing import Any
 
 import msgspec
 
-from evenload.simulation.scenario import Document, Given, LoadExpect, LoadFacts, MeterFacts, Moment, Scenario, Turn
+from evenload.simulation.scenario import (
+    Document,
+    Given,
+    HandFacts,
+    LoadExpect,
+    LoadFacts,
+    MeterFacts,
+    Moment,
+    Scenario,
+    ThermalFacts,
+    Turn,
+)
 from evenload.simulation.station_faults import FAULTS
 from evenload.simulation.yaml_lines import Written, YamlFault, line_of, read
 from evenload.site.findings import ConfigError, Finding
@@ -17,7 +28,7 @@ from evenload.site.schema import Site
 
 _MAX_FILE_BYTES = 4_000_000
 _BASE_DEPTH = 5
-_PARTS = (Document, Given, LoadExpect, LoadFacts, MeterFacts, Moment)
+_PARTS = (Document, Given, HandFacts, LoadExpect, LoadFacts, MeterFacts, Moment, ThermalFacts)
 _PATH_IN_MESSAGE = re.compile(r" - at `(?:key in )?\$\.?([^`\[]*)")
 
 
@@ -188,6 +199,7 @@ def _cross_checks(document: Document, site: Site, where: tuple[str, dict[str, in
     """Yield what names something that the site lacks."""
     source, lines = where
     named: list[tuple[str, Iterable[str]]] = [("given.loads", document.given.loads), ("expect", document.expect)]
+    named += [("given.thermal", document.given.thermal), ("given.by_hand", document.given.by_hand)]
     named.append(("always", document.always))
     named += [(f"timeline.{index}.expect", moment.expect) for index, moment in enumerate(document.timeline)]
     for path, loads in named:

@@ -8,19 +8,22 @@ from dataclasses import replace
 
 import msgspec
 
-from evenload.contracts.events import LoadState, Setpoint
+from evenload.contracts.events import LoadState, MeterReading, Setpoint
+from evenload.contracts.records import OverrideRecord
 from evenload.simulation.outlet import Outlet
+from evenload.simulation.plug_side import PlugSide
 from evenload.simulation.scenario import Given, LoadFacts
-from evenload.simulation.sides import PlugSide, Side
+from evenload.simulation.sides import Side
 from evenload.simulation.station_core import Station as Connector
 from evenload.simulation.station_faults import FAULTS
 from evenload.simulation.station_several import Charger, Several
 from evenload.simulation.station_side import GatewaySide, StationSide
 from evenload.simulation.world import World
 from evenload.site.failsafe import failsafe_currents
-from evenload.site.schema import Evse, Load, Plug, Site
+from evenload.site.schema import Device, Evse, Load, Site
 from services.ocpp_gateway.config import OutletPlan, StationPlan, station_plans
 from services.plug_control.config import plug_plans
+from services.plug_control.wishes import wish_of
 
 
 class ServicedWorld(World):
@@ -39,16 +42,37 @@ class ServicedWorld(World):
         for name, load in sorted(fitted.loads.items()):
             status = given.loads.get(name, LoadFacts(status="available")).status
             side = self._sides.get(name)
+            if isinstance(side, PlugSide):
+                side.replan(plugs[name], self.now_s)
             if side is not None:
                 if isinstance(side, GatewaySide):
                     side.use_lines(len(self.appetites[name].lines))
                 side.set_given(status, self.now_s)
-            elif isinstance(load, Plug):
+            elif isinstance(load, Device):
                 self._sides[name] = PlugSide(plugs[name], status, self.now_s)
             elif load.station is not None:
                 station = self._station(stations[load.station.lower()], fitted, given)
                 self._sides[name] = GatewaySide(station, load.evse, status, self.now_s)
             self._mirror(name)
+
+    def feel(self, reading: MeterReading) -> None:
+        """Let a temperature arrive at plug_control."""
+        for name, side in self._sides.items():
+            if isinstance(side, PlugSide):
+                side.feel(reading, self.now_s)
+                self._mirror(name)
+
+    def tell(self, record: OverrideRecord) -> None:
+        """Let what is set by hand arrive at plug_control."""
+        for name, side in self._sides.items():
+            if isinstance(side, PlugSide):
+                side.tell(wish_of(name, record), self.now_s)
+                self._mirror(name)
+
+    def alerts(self, name: str) -> frozenset[str]:
+        """Return the kinds of alert that stand about a device."""
+        side = self._sides.get(name)
+        return side.alerts if isinstance(side, PlugSide) else frozenset()
 
     def _station(self, plan: StationPlan, site: Site, given: Given) -> StationSide:
         """Return the station of a plan, made when the first of its loads is seen, anew for one more."""

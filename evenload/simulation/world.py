@@ -6,17 +6,18 @@ Everything is piecewise constant: between two moments nothing changes, so `next_
 
 from dataclasses import replace
 
-from evenload.contracts.events import LoadState, Setpoint
-from evenload.contracts.units import plug_da
-from evenload.simulation import draw, outlet, plant
+from evenload.contracts.events import LoadState, MeterReading, Setpoint
+from evenload.contracts.records import OverrideRecord
+from evenload.simulation import draw, outlet, plant, thermal
 from evenload.simulation.draw import Appetite, Track
 from evenload.simulation.meters import Shown
 from evenload.simulation.outlet import Outlet
 from evenload.simulation.plant import Flows, PhaseValues, Surroundings
 from evenload.simulation.scenario import Given, LoadFacts
+from evenload.simulation.thermal import Mass
 from evenload.simulation.virtual_time import utc
 from evenload.site.failsafe import failsafe_currents
-from evenload.site.schema import Load, Plug, Site, phases_of
+from evenload.site.schema import Device, Evse, Load, Site, phases_of
 
 STATION_PERIOD_S = 10.0
 PLUG_PERIOD_S = 5.0
@@ -34,6 +35,7 @@ class World:
         self.outlets: dict[str, Outlet] = {}
         self.appetites: dict[str, Appetite] = {}
         self.tracks: dict[str, Track] = {}
+        self.masses: dict[str, Mass] = {}
         self.changed_s = 0.0
         self.fallen_s = float("-inf")
         """When a lease last ended and its outlet fell back by itself."""
@@ -52,7 +54,18 @@ class World:
         failsafe = failsafe_currents(site)
         for name, load in sorted(site.loads.items()):
             self._set_load(name, load, given.loads.get(name, LoadFacts(status="available")), failsafe.get(name, 0.0))
+        self.masses = {name: thermal.with_facts(self.masses.get(name), each) for name, each in given.thermal.items()}
         self._flows_changed()
+
+    def feel(self, reading: MeterReading) -> None:
+        """Let a temperature arrive at the services; plain outlets have none."""
+
+    def tell(self, record: OverrideRecord) -> None:
+        """Let what is set by hand arrive at the services; plain outlets know of none."""
+
+    def alerts(self, name: str) -> frozenset[str]:
+        """Return the kinds of alert that its service has standing about a load; plain outlets raise none."""
+        return frozenset()
 
     def deliver(self, setpoint: Setpoint) -> None:
         """Let a setpoint arrive at its outlet now."""
@@ -71,6 +84,8 @@ class World:
     def advance(self, to_s: float) -> None:
         """Move on to `to_s`, which is not after `next_s`, and let what is due happen."""
         self.soc_pct = plant.soc_after(self.config, self.soc_pct, self.battery_w, to_s - self.now_s)
+        for name, mass in self.masses.items():
+            self.masses[name] = thermal.after(mass, self.power_w(name), to_s - self.now_s)
         self.now_s = to_s
         for name, each in list(self.outlets.items()):
             fallen = outlet.at_time(each, to_s)
@@ -112,6 +127,18 @@ class World:
         """Return what all loads draw on each site phase, A."""
         return draw.per_phase([(self.appetites[name], self.tracks[name]) for name in self.tracks], self.config.phases)
 
+    def power_w(self, name: str) -> float:
+        """Return what a load draws now, W over its lines."""
+        return self.tracks[name].now_a * len(self.appetites[name].lines) * self.site.voltage_v
+
+    def _temperatures_c(self) -> dict[str, float]:
+        """Return what each temperature meter shows: its load's mass."""
+        return {
+            load.sensor: thermal.sensed_c(self.masses[name])
+            for name, load in self.site.loads.items()
+            if isinstance(load, Device) and load.sensor is not None and name in self.masses
+        }
+
     def flows(self) -> Flows:
         """Return all currents now."""
         return plant.flows(self.config, self.around, self.draws_a(), self.battery_w)
@@ -126,6 +153,7 @@ class World:
             circuits_a={
                 circuit.meter: self._circuit_a(name) for name, circuit in self.site.circuits.items() if circuit.meter
             },
+            temperatures_c=self._temperatures_c(),
         )
 
     def _circuit_a(self, name: str) -> PhaseValues:
@@ -143,12 +171,9 @@ class World:
 
     def _set_load(self, name: str, load: Load, facts: LoadFacts, failsafe_a: float) -> None:
         lines = phases_of(load, self.site)
-        is_plug = isinstance(load, Plug)
-        rated_a = plug_da(load.power_w, self.site.voltage_v, len(lines)) / 10 if isinstance(load, Plug) else 0.0
-        falls_a = rated_a if isinstance(load, Plug) and load.failsafe_on else failsafe_a
-        fresh = Outlet(load=name, site=self.site.site, lines=lines, given=facts.status, offers_a=falls_a)
+        fresh = Outlet(load=name, site=self.site.site, lines=lines, given=facts.status, offers_a=failsafe_a)
         old = self.outlets.get(name, fresh)
-        changed = replace(old, lines=lines, given=facts.status, is_plug=is_plug, failsafe_a=falls_a)
+        changed = replace(old, lines=lines, given=facts.status, is_plug=isinstance(load, Device), failsafe_a=failsafe_a)
         self.outlets[name] = changed
         self.appetites[name] = _appetite(self.site, load, facts, outlet.draws(changed))
         self.tracks.setdefault(name, Track())
@@ -196,11 +221,15 @@ class World:
 
 def _appetite(site: Site, load: Load, facts: LoadFacts, wants: bool) -> Appetite:
     lines = tuple(site.phases.index(phase) for phase in facts.wired or phases_of(load, site))
-    rated_a = load.power_w / site.voltage_v / len(lines) if isinstance(load, Plug) else None
+    follows = isinstance(load, Evse) or not load.all_or_nothing
+    rated_a = None
+    if isinstance(load, Device) and not follows:
+        rated_a = (load.most_w if facts.draws_w is None else facts.draws_w) / site.voltage_v / len(lines)
     return Appetite(
         lines=lines[: facts.lines],
-        lag_s=min(facts.lag_s, 0.5) if rated_a is not None else facts.lag_s,
-        tau_s=0.0 if rated_a is not None else facts.tau_s,
+        lag_s=facts.lag_s if isinstance(load, Evse) else min(facts.lag_s, 0.5),
+        tau_s=facts.tau_s if isinstance(load, Evse) else 0.0,
+        lowest_a=draw.LOWEST_A if isinstance(load, Evse) else 0.05,
         offset_a=facts.offset_a,
         own_max_a=facts.own_max_a,
         extra_a=facts.extra_a,

@@ -3,8 +3,12 @@
 import importlib.util
 from collections.abc import Mapping
 
+from msgspec import structs
+
 from evenload.site import scalars
 from evenload.site.check_loads import check_phases
+from evenload.site.device_drivers import RelaysDevice, SgReadyDevice
+from evenload.site.driver_keys import Options
 from evenload.site.drivers import (
     EXTRAS,
     GIVES_SOC,
@@ -19,9 +23,10 @@ from evenload.site.drivers import (
     ValueFields,
 )
 from evenload.site.findings import Report
-from evenload.site.plug_drivers import HomeassistantPlug, MqttPlug, TasmotaMqttPlug
+from evenload.site.plug_drivers import MqttPlug, SgReadyPlug
+from evenload.site.power_drivers import HttpPower, MqttPower
 from evenload.site.scalars import plain_number
-from evenload.site.schema import Meter, Plug, Site
+from evenload.site.schema import Device, Meter, Site
 
 SLOWEST_GRID_PERIOD_S = 20.0
 """Above it a grid meter must be declared slow: its failsafe comes later (faults.md section 2)."""
@@ -134,6 +139,8 @@ def meter_fields(site: Site, report: Report) -> None:
             _grid_fields(place, fields, site, report)
         elif meter.role == "battery":
             _battery_fields(name, fields, meter, report)
+        elif meter.role == "temperature" and fields is not None and "temperature_c" not in _given(fields):
+            report.fault(place, "the temperature is not asked for", "add temperature_c: where it stands")
 
 
 def _fields_of(meter: Meter) -> ValueFields | RegisterFields | EntityFields | None:
@@ -151,7 +158,7 @@ def topics(site: Site, report: Report) -> None:
         if isinstance(meter.options, MqttMeter):
             named[f"meters.{name}.topic"] = meter.options.topic
     for name, load in site.loads.items():
-        if isinstance(load, Plug) and isinstance(load.options, MqttPlug):
+        if isinstance(load, Device) and isinstance(load.options, MqttPlug | MqttPower):
             named[f"loads.{name}.command_topic"] = load.options.command_topic
             named[f"loads.{name}.state_topic"] = load.options.state_topic
     for path, topic in named.items():
@@ -215,7 +222,7 @@ def meter_periods(site: Site, report: Report) -> None:
 def mqtt_broker(site: Site, report: Report) -> None:
     """MQTT devices have a broker, and a broker has devices."""
     devices = {f"meters.{name}": meter.driver for name, meter in site.meters.items()}
-    devices |= {f"loads.{name}": load.driver or "" for name, load in site.loads.items() if isinstance(load, Plug)}
+    devices |= {f"loads.{name}": load.driver or "" for name, load in site.loads.items() if isinstance(load, Device)}
     devices = {path: driver for path, driver in devices.items() if driver in NEEDS_BROKER}
     if site.mqtt is None:
         for path, driver in devices.items():
@@ -228,24 +235,38 @@ def mqtt_broker(site: Site, report: Report) -> None:
 def shared_relays(site: Site, report: Report) -> None:
     """No two plugs switch one relay."""
     first: dict[tuple[str, ...], str] = {}
-    relay: tuple[str, ...]
     for name, load in site.loads.items():
-        if not isinstance(load, Plug) or load.driver is None or load.options is None:
+        if not isinstance(load, Device) or load.driver is None or load.options is None:
             continue
         options = load.options
-        if isinstance(options, MqttPlug):
-            relay = (load.driver, options.command_topic)
-        elif isinstance(options, HomeassistantPlug):
-            relay = (load.driver, options.host.casefold(), options.entity)
-        elif isinstance(options, TasmotaMqttPlug):
-            relay = (load.driver, options.topic, str(options.channel))
-        else:
-            relay = (load.driver, options.host.casefold(), str(getattr(options, "channel", "")))
+        relay = (load.driver, *_address(options))
         other = first.setdefault(relay, name)
         if other != name:
-            place = "command_topic" if isinstance(options, MqttPlug) else "host"
+            place = next(key for key in _ADDRESSES if key in options.__struct_fields__)
             what = f"the load {other} switches the same relay"
             report.fault(f"loads.{name}.{place}", what, "give each its own host, channel or topic")
+
+
+_ADDRESSES = ("command_topic", "host", "topic", "url")
+_PARTS = ("entity", "channel", "channels", "channel_1", "channel_2", "unit", "register")
+
+
+def _address(options: Options) -> tuple[str, ...]:
+    """Return what says which relay or setting of which device a driver's keys mean."""
+    given = structs.asdict(options)
+    return tuple(str(given[key]).casefold() for key in (*_ADDRESSES, *_PARTS) if key in given)
+
+
+def tasmota_channels(site: Site, report: Report) -> None:
+    """Tasmota counts its relays from 1, and takes 0 for all of them."""
+    for name, load in site.loads.items():
+        options = load.options if isinstance(load, Device) else None
+        if isinstance(options, SgReadyPlug | SgReadyDevice) and options.relays == "tasmota":
+            for key, channel in (("channel_1", options.channel_1), ("channel_2", options.channel_2)):
+                if channel == 0:
+                    report.fault(f"loads.{name}.{key}", "tasmota counts relays from 1", "add 1, as printed on it")
+        elif isinstance(options, RelaysDevice) and options.relays == "tasmota" and 0 in options.channels:
+            report.fault(f"loads.{name}.channels", "tasmota counts relays from 1", "add 1 to each")
 
 
 def secrets(site: Site, report: Report) -> None:
@@ -254,8 +275,17 @@ def secrets(site: Site, report: Report) -> None:
     if site.mqtt is not None and "@" in site.mqtt.broker:
         report.fault("mqtt.broker", "the address holds a user or password", "use user and password_file")
     for name, meter in site.meters.items():
-        if isinstance(meter.options, HttpJsonMeter) and "@" in meter.options.url.split("://")[-1].split("/")[0]:
+        if isinstance(meter.options, HttpJsonMeter) and _names_user(meter.options.url):
             report.fault(f"meters.{name}.url", "the address holds a user or password", remedy)
+    for name, load in site.loads.items():
+        if isinstance(load, Device) and isinstance(load.options, HttpPower):
+            for key, url in (("url", load.options.url), ("state_url", load.options.state_url)):
+                if _names_user(url):
+                    report.fault(f"loads.{name}.{key}", "the address holds a user or password", remedy)
+
+
+def _names_user(url: str) -> bool:
+    return "@" in url.split("://")[-1].split("/")[0]
 
 
 def extras(site: Site, report: Report) -> None:
@@ -264,7 +294,7 @@ def extras(site: Site, report: Report) -> None:
     used |= {
         f"loads.{name}.driver": load.driver
         for name, load in site.loads.items()
-        if isinstance(load, Plug) and load.driver
+        if isinstance(load, Device) and load.driver
     }
     missing_extras(used, EXTRAS, report)
 

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Iterator
 
-from evenload.contracts.units import plug_da
 from evenload.site import scalars
 from evenload.site.failsafe import circuits_above, station_of
 from evenload.site.findings import Report
 from evenload.site.scalars import plain_number
-from evenload.site.schema import Evse, Load, Plug, Site, phases_of
+from evenload.site.schema import Device, Evse, Load, Site, currents_of
 
 LOWEST_CHARGING_A = 6.0
 """IEC 61851-1: no pilot signal offers less."""
@@ -80,7 +79,7 @@ def _ratings(site: Site, report: Report, tell_least: Callable[..., None]) -> Non
         if least > limit:
             fault = f"it draws at least {plain_number(least)} A, above {what} ({plain_number(limit)} A)"
             remedy = (
-                "connect it to a larger circuit" if isinstance(load, Plug) else f"give at most {plain_number(limit)}"
+                "connect it to a larger circuit" if isinstance(load, Device) else f"give at most {plain_number(limit)}"
             )
             tell_least(place, fault, remedy, involves=(path, f"loads.{name}.phases", f"loads.{name}.circuit"))
         elif most > limit:
@@ -102,10 +101,7 @@ def _feeders(load: Load, site: Site) -> Iterator[tuple[str, str, float]]:
 
 def _range(load: Load, site: Site) -> tuple[str, float, float]:
     """Return the key that fixes the least current, the least and the most current of the load, A per line."""
-    if isinstance(load, Evse):
-        return "min_a", load.min_a, load.max_a
-    rated = plug_da(load.power_w, site.voltage_v, max(1, len(phases_of(load, site)))) / 10
-    return "power_w", rated, rated
+    return "min_a" if isinstance(load, Evse) else "power_w", *currents_of(load, site)
 
 
 def failsafe_range(site: Site, report: Report) -> None:
@@ -162,15 +158,15 @@ def controlled(site: Site, report: Report) -> None:
     for name, load in site.loads.items():
         if isinstance(load, Evse) and load.station is None:
             report.fault(f"loads.{name}.station", "station is missing", "add station: the id that it sends by OCPP")
-        if isinstance(load, Plug) and load.driver is None:
+        if isinstance(load, Device) and load.driver is None:
             remedy = "add driver: shelly | tasmota | mqtt | homewizard, with its keys"
             report.fault(f"loads.{name}.driver", "driver is missing", remedy)
 
 
 def plug_phases(site: Site, report: Report) -> None:
-    """A plug on a site of several phases says on which it is: worst-case guesses would waste what the others carry."""
+    """A device on a site of several phases says on which it is: a worst-case guess would waste what others carry."""
     for name, load in site.loads.items():
-        if isinstance(load, Plug) and load.phases is None and len(site.phases) > 1:
+        if isinstance(load, Device) and load.phases is None and len(site.phases) > 1:
             remedy = f"add phases: [{site.phases[0]}], or [{', '.join(site.phases)}] if it has {len(site.phases)}"
             report.fault(f"loads.{name}.phases", "the phase of the plug is missing", remedy, involves=("phases",))
 

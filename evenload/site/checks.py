@@ -7,7 +7,7 @@ silent when one of them is at fault already.
 from collections.abc import Callable
 from zoneinfo import ZoneInfo, available_timezones
 
-from evenload.site import check_devices, check_loads, proof, scalars
+from evenload.site import check_devices, check_heat, check_loads, check_runs, proof, scalars
 from evenload.site.failsafe import circuits_above
 from evenload.site.findings import Report
 from evenload.site.scalars import plain_number
@@ -180,6 +180,13 @@ CHECKS: tuple[Check, ...] = (
     check_loads.stations,
     check_loads.shared_outlets,
     check_devices.circuit_meters,
+    check_heat.sensors,
+    check_heat.tank_temperatures,
+    check_heat.rooms,
+    check_heat.elements,
+    check_heat.powers,
+    check_runs.runs,
+    check_runs.machines,
 )
 REAL_CHECKS: tuple[Check, ...] = (
     check_loads.ratings,
@@ -195,6 +202,7 @@ REAL_CHECKS: tuple[Check, ...] = (
     check_devices.scales,
     check_devices.mqtt_broker,
     check_devices.shared_relays,
+    check_devices.tasmota_channels,
     check_devices.secrets,
 )
 """Checks of what a simulation provides by itself, or can do without harm."""

@@ -266,7 +266,7 @@ PLUG_DRIVERS: dict[str, type[Options]] = {
     "tplink": TplinkPlug,
     "tuya": TuyaPlug,
 }
-HAS_TIMER: frozenset[str] = frozenset({"sg_ready", "shelly", "tasmota", "tasmota_mqtt"})
+HAS_TIMER: frozenset[str] = frozenset({"relays", "sg_ready", "shelly", "tasmota", "tasmota_mqtt"})
 """Plug drivers whose device switches itself off when nobody re-arms it (faults.md section 2)."""
 EXTRAS: dict[str, tuple[str, str]] = {"dsmr_serial": ("serial", "serial"), "tuya": ("tinytuya", "tuya")}
 """Driver → (module it imports, extra to install) for drivers that need an optional extra."""

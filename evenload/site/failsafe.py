@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from evenload.contracts.phases import Phase
 from evenload.contracts.units import ceil_da, floor_da, plug_da
 from evenload.site.drivers import HAS_TIMER
-from evenload.site.schema import Evse, Load, Plug, Site, Station, phases_of
+from evenload.site.power_drivers import PowerOptions
+from evenload.site.schema import Device, Evse, Load, Site, Station, phases_of
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,9 @@ def dead_currents(site: Site) -> dict[str, float]:
 
 def is_stuck(load: Load, site: Site) -> bool:
     """Tell whether the load may go on at its rating when nobody speaks to it: no timer, no expiry."""
-    if isinstance(load, Plug):
+    if isinstance(load, Device):
+        if isinstance(load.options, PowerOptions):
+            return load.options.expiry_s is None
         return load.driver is not None and load.driver not in HAS_TIMER
     station = station_of(load, site)
     return station is not None and station.overrides.get("expiry") is False
@@ -130,8 +133,8 @@ def _household_a(site: Site) -> float | None:
 
 
 def _rating_da(load: Load, site: Site) -> int:
-    if isinstance(load, Plug):
-        return plug_da(load.power_w, site.voltage_v, max(1, len(phases_of(load, site))))
+    if isinstance(load, Device):
+        return plug_da(load.most_w, site.voltage_v, max(1, len(phases_of(load, site))))
     station = station_of(load, site)
     cap = station.max_a if station is not None and station.max_a is not None else load.max_a
     return ceil_da(min(load.max_a, cap))
@@ -139,8 +142,8 @@ def _rating_da(load: Load, site: Site) -> int:
 
 def _own_failsafe_da(load: Load, site: Site) -> int:
     """Return the failsafe that the file fixes, in 0.1 A; for `auto` 0, or the least that its station takes."""
-    if isinstance(load, Plug):
-        return _rating_da(load, site) if load.failsafe_on else 0
+    if isinstance(load, Device):
+        return plug_da(load.dead_w, site.voltage_v, max(1, len(phases_of(load, site))))
     return max(0 if load.failsafe_a == "auto" else ceil_da(load.failsafe_a), least_da(load, site))
 
 

@@ -4,12 +4,14 @@ It is a little stricter than loading in one way: a number must be a plain number
 are accepted; cross-checks are `evenload check`'s.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
+from evenload.site.device_drivers import DEVICE_DRIVERS
 from evenload.site.driver_keys import Options
-from evenload.site.drivers import METER_DRIVERS, PLUG_DRIVERS
+from evenload.site.drivers import METER_DRIVERS
 from evenload.site.leaves import ALIASES
 from evenload.site.overrides import StationOverrides
 from evenload.site.schema import Site
@@ -21,14 +23,18 @@ Schema = dict[str, Any]
 
 def site_schema() -> Schema:
     """Return the JSON Schema of a site file."""
-    kinds = (Site, StationOverrides, *METER_DRIVERS.values(), *PLUG_DRIVERS.values())
+    tables = {"Meter": METER_DRIVERS, **{kind.__name__: drivers for kind, drivers in DEVICE_DRIVERS.items()}}
+    options = {each for drivers in tables.values() for each in drivers.values()}
+    kinds = (Site, StationOverrides, *sorted(options, key=lambda each: each.__name__))
     _, parts = msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")
     defs = {name: _opened(part) for name, part in parts.items()}
-    _driven(defs, "Meter", METER_DRIVERS)
-    _driven(defs, "Plug", PLUG_DRIVERS)
-    defs["Plug"]["description"] = "A switched load: all or nothing."
+    for name, drivers in tables.items():
+        _driven(defs, name, drivers)
+    for each in options:
+        del defs[each.__name__]
+    loads = ("Evse", *(kind.__name__ for kind in DEVICE_DRIVERS))
     defs["Site"]["properties"]["loads"]["additionalProperties"] = {
-        "anyOf": [{"$ref": "#/$defs/Evse"}, {"$ref": "#/$defs/Plug"}]
+        "anyOf": [{"$ref": f"#/$defs/{name}"} for name in loads]
     }
     defs["Station"]["properties"]["overrides"] = {
         "description": defs["Station"]["properties"]["overrides"]["description"],
@@ -37,7 +43,7 @@ def site_schema() -> Schema:
     return {"$schema": DIALECT, "title": "Evenload site file", "$ref": "#/$defs/Site", "$defs": defs}
 
 
-def _driven(defs: dict[str, Schema], name: str, drivers: dict[str, type[Options]]) -> None:
+def _driven(defs: dict[str, Schema], name: str, drivers: Mapping[str, type[Options]]) -> None:
     """Replace the definition `name` by one for each driver, with that driver's keys among its own."""
     base = defs.pop(name)
     variants = []
@@ -49,9 +55,7 @@ def _driven(defs: dict[str, Schema], name: str, drivers: dict[str, type[Options]
         title = f"{name} {driver}"
         defs[f"{name}_{driver}"] = {**base, "title": title, "properties": properties, "required": required}
         variants.append({"$ref": f"#/$defs/{name}_{driver}"})
-    for options in set(drivers.values()):
-        del defs[options.__name__]
-    defs[name] = {"title": name, "description": "A source of readings.", "anyOf": variants}
+    defs[name] = {"title": name, "description": base["description"], "anyOf": variants}
 
 
 def _opened(part: Any) -> Any:

@@ -12,7 +12,7 @@ from evenload.site.driver_keys import PATH_PATTERN
 from evenload.site.findings import Report
 from evenload.site.yaml_tree import Node, Scalar, Sequence
 
-ALIASES: dict[str, str] = {"continuous": "standard"}
+ALIASES: dict[str, str] = {"continuous": "standard", "normal": "standard"}
 """Words that are taken for a schema's word."""
 
 

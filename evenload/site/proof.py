@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from evenload.contracts.units import ceil_da
 from evenload.site.failsafe import Bound, bounds, dead_currents, is_stuck, largest_failsafes, least_da
 from evenload.site.findings import Report
+from evenload.site.power_drivers import PowerOptions
 from evenload.site.scalars import plain_number
-from evenload.site.schema import Evse, Load, Plug, Site
+from evenload.site.schema import Device, Evse, Load, Plug, Site
 
 _TIMER_REMEDY = "use a plug with a timer of its own (driver shelly or tasmota)"
+_WORDS = {"climate": "room", "modulating": "modulating load"}
 _EXPIRY_REMEDY = "limit the station at its installation"
 
 
@@ -64,7 +66,7 @@ def _unprovable(site: Site, report: Report) -> None:
             what = f"{least}; whether that fits cannot be proven without grid.household_max_a"
             remedy = f"{add}; or allow 0 A in the station's own settings"
             report.warning(f"loads.{name}.failsafe_a", what, remedy, involves=involves)
-        elif is_stuck(load, site):
+        elif is_stuck(load, site) or (isinstance(load, Device) and load.dead_w > 0):
             what = f"{_why_stuck(load)}; whether that fits cannot be proven without grid.household_max_a"
             report.warning(_stuck_path(name, load), what, f"{add}, or {_stuck_remedy(load)}", involves=involves)
 
@@ -113,18 +115,34 @@ def _amps(current_da: int) -> str:
 
 
 def _why_stuck(load: Load) -> str:
-    if isinstance(load, Plug):
-        return "on is its failsafe" if load.failsafe_on else "a plug without a timer of its own may stay on"
+    if isinstance(load, Device):
+        if _fails_on(load):
+            return "on is its failsafe"
+        if load.dead_w > 0:
+            return f"a {_type(load)} draws by itself when nothing controls it"
+        return f"a {_type(load)} without a timer of its own may stay on"
     return "a station without expiry may go on at its rating"
 
 
 def _stuck_path(name: str, load: Load) -> str:
-    if isinstance(load, Plug):
-        return f"loads.{name}.failsafe_on" if load.failsafe_on else f"loads.{name}.driver"
+    if isinstance(load, Device):
+        return f"loads.{name}.failsafe_on" if _fails_on(load) else f"loads.{name}.driver"
     return f"loads.{name}.station"
 
 
 def _stuck_remedy(load: Load) -> str:
-    if isinstance(load, Plug):
-        return "write failsafe_on: false" if load.failsafe_on else _TIMER_REMEDY
+    if isinstance(load, Device):
+        if load.dead_w > 0 and not _fails_on(load):
+            return "expect an overload when nothing controls it"
+        if isinstance(load.options, PowerOptions):
+            return "give expiry_s where it falls back to 0 by itself"
+        return "write failsafe_on: false" if _fails_on(load) else _TIMER_REMEDY
     return _EXPIRY_REMEDY
+
+
+def _fails_on(load: Device) -> bool:
+    return isinstance(load, Plug) and load.failsafe_on
+
+
+def _type(load: Device) -> str:
+    return _WORDS.get(str(load.__struct_config__.tag), str(load.__struct_config__.tag).replace("_", " "))

@@ -6,10 +6,11 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
+from evenload.site.device_drivers import DEVICE_DRIVERS
 from evenload.site.drivers import HAS_TIMER, METER_DRIVERS, PLUG_DRIVERS, EntityFields, RegisterFields, ValueFields
 from evenload.site.leaves import bare
 from evenload.site.overrides import StationOverrides
-from evenload.site.schema import Battery, Circuit, Evse, Grid, Inverter, Meter, Mqtt, Plug, Site, Station
+from evenload.site.schema import Battery, Circuit, Device, Evse, Grid, Inverter, Meter, Mqtt, Site, Station
 
 HEAD = """# The site file
 
@@ -63,23 +64,31 @@ SECTIONS: tuple[tuple[str, type], ...] = (
     ("`stations.ID`", Station),
     ("`stations.ID.overrides`", StationOverrides),
     ("`loads.NAME` with `type: evse`", Evse),
-    ("`loads.NAME` with `type: plug`", Plug),
-    ("`meters.NAME`", Meter),
 )
 
 
 def site_reference() -> str:
     """Return the whole reference."""
     parts = [HEAD, *(section(title, kind) for title, kind in SECTIONS)]
+    parts += [section(f"`loads.NAME` with `type: {type_name(kind)}`", kind) for kind in DEVICE_DRIVERS]
+    parts.append(section("`meters.NAME`", Meter))
     parts += [section(f"Meter driver {names}", kind) for names, kind in _shared(METER_DRIVERS)]
     parts.append(section("`fields` of the meter drivers `mqtt` and `http_json`", ValueFields))
     parts.append(section("`registers` of the meter driver `modbus`", RegisterFields))
     parts.append(section("`entities` of the meter driver `homeassistant`", EntityFields))
     parts += [section(f"Plug driver {names}", kind) for names, kind in _shared(PLUG_DRIVERS)]
+    for device, drivers in DEVICE_DRIVERS.items():
+        own = {name: kind for name, kind in drivers.items() if PLUG_DRIVERS.get(name) is not kind}
+        parts += [section(f"Driver {names} of `type: {type_name(device)}`", kind) for names, kind in _shared(own)]
     timers = " and ".join(f"`{name}`" for name in sorted(HAS_TIMER))
     parts.append(WORDS)
     parts.append(FAILSAFE.format(timers=timers))
     return "\n".join(parts)
+
+
+def type_name(kind: type[Device]) -> str:
+    """Return what stands as `type` in the file."""
+    return str(kind.__struct_config__.tag)
 
 
 def _shared(drivers: Mapping[str, type]) -> list[tuple[str, type]]:
@@ -98,7 +107,7 @@ def section(title: str, kind: type) -> str:
     if info.tag is not None:
         rows.insert(0, f"| `{info.tag_field}` | `{info.tag}` | required | what it is |")
     first = (kind.__doc__ or "").strip().partition("\n")[0]
-    note = " The keys of its driver stand beside these; they follow below." if kind in (Meter, Plug) else ""
+    note = " The keys of its driver stand beside these; they follow below." if issubclass(kind, Meter | Device) else ""
     table = ["| key | value | default | what |", "|---|---|---|---|", *rows]
     return f"## {title}\n\n{first}{note}\n\n" + "\n".join(table) + "\n"
 

@@ -6,22 +6,28 @@ Currents are A per phase (per line of a load), grid + import, battery + discharg
 
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, field
 
 from evenload.contracts.events import Distribution, MeterRole, Mode
 from evenload.contracts.phases import Phase
-from evenload.contracts.units import Name, StationId
-
-PositiveAmps = Annotated[float, Meta(gt=0, le=10_000)]
-NonNegativeAmps = Annotated[float, Meta(ge=0, le=10_000)]
-PeriodSeconds = Annotated[float, Meta(ge=0.1, le=3600)]
-PositiveWatts = Annotated[float, Meta(gt=0, le=10_000_000)]
-NonNegativeWatts = Annotated[float, Meta(ge=0, le=10_000_000)]
-SitePercent = Annotated[float, Meta(ge=0, le=100)]
-
-
-class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A mapping of the site file; unknown keys are faults."""
+from evenload.contracts.units import Name, StationId, plug_da
+from evenload.site.devices import Device as Device
+from evenload.site.devices import Plug as Plug
+from evenload.site.heat import Climate as Climate
+from evenload.site.heat import HeatPump as HeatPump
+from evenload.site.heat import Tank as Tank
+from evenload.site.modulating import Modulating as Modulating
+from evenload.site.runs import Appliance as Appliance
+from evenload.site.runs import Pump as Pump
+from evenload.site.section import (
+    NonNegativeAmps,
+    NonNegativeWatts,
+    PeriodSeconds,
+    PositiveAmps,
+    PositiveWatts,
+    Section,
+    SitePercent,
+)
 
 
 class Grid(Section, frozen=True, kw_only=True):
@@ -152,27 +158,8 @@ class Evse(Section, frozen=True, kw_only=True, tag="evse", tag_field="type"):
     cycles_per_h: Annotated[int, Meta(ge=1, le=1000, description="budget of start/stop cycles per hour")] = 6
 
 
-class Plug(Section, frozen=True, kw_only=True, tag="plug", tag_field="type"):
-    """A switched load: all or nothing."""
-
-    power_w: Annotated[float, Meta(gt=0, le=100_000, description="rated power, W over all its lines")]
-    driver: Annotated[str | None, Meta(description="how it is switched; none only in scenarios")] = None
-    options: Annotated[Any, Meta(description="an options struct of evenload.site.drivers")] = None
-    phases: Annotated[
-        tuple[Phase, ...] | None, Meta(description="site phase of each line; none = all of a one-phase site")
-    ] = None
-    priority: Annotated[int, Meta(ge=0, le=1_000_000, description="lowest first")] = 1
-    mode: Annotated[Mode, Meta(description="what power it may use; continuous = standard")] = "standard"
-    circuit: Annotated[Name | None, Meta(description="the circuit it is on; none = the main breaker")] = None
-    failsafe_on: Annotated[bool, Meta(description="on when nothing controls it; counted in the failsafe proof")] = False
-    min_on_s: Annotated[float, Meta(ge=0, le=86_400, description="minimum on time, s")] = 60.0
-    min_off_s: Annotated[float, Meta(ge=0, le=86_400, description="minimum off time, s")] = 60.0
-    grace_s: Annotated[float, Meta(ge=0, le=86_400, description="stays on when the surplus is gone, s")] = 300.0
-    pause_s: Annotated[float, Meta(ge=0, le=86_400, description="stays off after a pause, s")] = 180.0
-    cycles_per_h: Annotated[int, Meta(ge=1, le=1000, description="budget of start/stop cycles per hour")] = 6
-
-
-Load = Evse | Plug
+Load = Evse | Plug | Tank | Climate | HeatPump | Pump | Appliance | Modulating
+"""An EVSE, or a device that plug_control switches or sets: all but the EVSE are a `Device`."""
 
 
 class Site(Section, frozen=True, kw_only=True):
@@ -201,6 +188,15 @@ class Site(Section, frozen=True, kw_only=True):
     loads: Annotated[dict[Name, Load], Meta(description="what is controlled")] = field(default_factory=dict)
 
 
-def phases_of(load: Load, site: Site) -> tuple[Phase, ...]:
+def currents_of(load: Evse | Device, site: Site) -> tuple[float, float]:
+    """Return the least and the most current of a load when it is on, A per line; a device's are rounded up to 0.1 A."""
+    if isinstance(load, Evse):
+        return load.min_a, load.max_a
+    lines = max(1, len(phases_of(load, site)))
+    least_da, most_da = (plug_da(power_w, site.voltage_v, lines) for power_w in (load.least_w, load.most_w))
+    return least_da / 10, most_da / 10
+
+
+def phases_of(load: Evse | Device, site: Site) -> tuple[Phase, ...]:
     """Return the site phase of each of the load's lines, in order; the site's own when the file names none."""
     return load.phases if load.phases is not None else site.phases

@@ -12,17 +12,16 @@ from typing import Any
 from msgspec import inspect, structs
 
 from evenload.site import leaves, scalars, yaml_tree
+from evenload.site.device_drivers import drivers_of
 from evenload.site.driver_keys import Options
-from evenload.site.drivers import METER_DRIVERS, PLUG_DRIVERS
 from evenload.site.findings import child
 from evenload.site.leaves import BAD, Reading
 from evenload.site.overrides import StationOverrides
-from evenload.site.schema import Meter, Plug, Site, Station
+from evenload.site.schema import Device, Meter, Site, Station
 from evenload.site.yaml_tree import Node, Scalar, Sequence
 
 SIMULATED_DRIVER = "simulated"
 """Driver of a meter that a scenario names without one: the simulation provides it."""
-_DEVICES: dict[type, Mapping[str, type[Options]]] = {Meter: METER_DRIVERS, Plug: PLUG_DRIVERS}
 _TYPED_MAPPINGS: dict[tuple[type, str], type] = {(Station, "overrides"): StationOverrides}
 """Mappings that the schema leaves open, and the struct that their keys must keep."""
 _STAND_INS: dict[type, dict[str, Any]] = {Site: {"site": "unnamed"}}
@@ -44,7 +43,7 @@ def _check(kind: inspect.Type, node: Node, path: str, reading: Reading) -> Any:
 def _struct(kind: inspect.StructType, node: Node, path: str, reading: Reading) -> Any:
     if not isinstance(node, yaml_tree.Mapping):
         return leaves.not_a(reading, path, node, "keys with values below it")
-    if kind.cls in _DEVICES:
+    if issubclass(kind.cls, Meter | Device):
         return _device(kind, node, path, reading)
     given = _given(node)
     values = _fields(kind, given, path, reading)
@@ -54,8 +53,8 @@ def _struct(kind: inspect.StructType, node: Node, path: str, reading: Reading) -
 
 
 def _device(kind: inspect.StructType, node: yaml_tree.Mapping, path: str, reading: Reading) -> Any:
-    """Return a meter or plug: its own keys, and all others as the options of its driver."""
-    drivers = _DEVICES[kind.cls]
+    """Return a meter or device: its own keys, and all others as the options of its driver."""
+    drivers = drivers_of(kind.cls)
     own = [field.name for field in kind.fields if field.name != "options"]
     given = _given(node)
     tag = [kind.tag_field] if kind.tag_field else []
@@ -69,7 +68,7 @@ def _device(kind: inspect.StructType, node: yaml_tree.Mapping, path: str, readin
     elif "driver" not in given:
         _unknown(rest, own + tag, path, reading)
     elif isinstance(driver, str):
-        _unknown_driver(kind.cls.__name__.lower(), driver, path, reading)
+        _unknown_driver(kind.cls, driver, path, reading)
     if values.get("options") is BAD:
         values["options"] = None
     return _made(kind, values, path)
@@ -87,14 +86,13 @@ def _options(
     return _made(kind, _fields(kind, given, path, reading), path)
 
 
-def _unknown_driver(device: str, driver: str, path: str, reading: Reading) -> None:
+def _unknown_driver(device: type, driver: str, path: str, reading: Reading) -> None:
     """Report a driver that there is not; a simulation needs none, so there it is a warning."""
     if driver == SIMULATED_DRIVER and reading.simulated:
         return
-    drivers = METER_DRIVERS if device == "meter" else PLUG_DRIVERS
-    what = f"{scalars.shown(driver)} is no driver of a {device}"
+    what = f"{scalars.shown(driver)} is no driver of a {device.__name__.lower()}"
     tell = reading.report.warning if reading.simulated else reading.report.fault
-    tell(child(path, "driver"), what, scalars.one_of(driver, drivers))
+    tell(child(path, "driver"), what, scalars.one_of(driver, drivers_of(device)))
 
 
 def _given(node: yaml_tree.Mapping) -> dict[str, tuple[int, Node]]:

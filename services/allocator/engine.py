@@ -24,6 +24,7 @@ from services.allocator.frozen import Seen, doubted, is_frozen, repeated
 from services.allocator.gain import reads_a_thousandth, weighed
 from services.allocator.limits import Surroundings, caps_for
 from services.allocator.memory import Command, LoadMemory, Memory
+from services.allocator.offers import with_offers
 from services.allocator.outside import outside_limits
 from services.allocator.plan import MA, Plan, PlannedLoad
 from services.allocator.promised import Pending
@@ -92,6 +93,7 @@ def _thought(plan: Plan, memory: Memory, facts: Facts, time: tuple[float, dateti
     filed, known = plan, learned(plan, memory, facts, (sides, now_s))
     plan = in_force(filed, known)
     facts = relabelled(facts, filed, plan)
+    plan = with_offers(plan, facts.loads)
     known = watched(plan, known, facts, now_s)
     known = latched(plan, known, sides.soc_pct)
     if sides.soc_is_fresh:

@@ -106,7 +106,8 @@ def _line(said: Said, load: PlannedLoad) -> LoadDecision:
         could_get_a=setpoint_a,
         bound=share.bound,
         rule=rule,
-        reason=_reason(known.setpoint_ma, rule, share),
+        reason=_reason(known.setpoint_ma, rule, share, load.wish),
+        temperature_c=state.temperature_c if state is not None else None,
         timer=timer,
     )
 
@@ -135,12 +136,12 @@ def told_line(line: LoadDecision) -> str:
     return f"{line.status} {line.mode} {line.by_hand} {line.reason} {line.rule} {bound} {wired}"
 
 
-def _reason(setpoint_ma: int, rule: str, share: Share) -> str:
+def _reason(setpoint_ma: int, rule: str, share: Share, wish: str) -> str:
     bound = share.bound
-    if rule not in ("fill", "waits", "minimum from any source"):
-        return f"{setpoint_ma / MA:.1f} A ({rule})"
-    text = "its maximum" if bound is None else bound_text(bound)
-    return f"{setpoint_ma / MA:.1f} A ({text})"
+    text = rule
+    if rule in ("fill", "waits", "minimum from any source"):
+        text = "its maximum" if bound is None else bound_text(bound)
+    return f"{setpoint_ma / MA:.1f} A ({text if wish in ('', rule) else f'{wish}; {text}'})"
 
 
 def _rule(said: Said, load: PlannedLoad, known: LoadMemory) -> tuple[str, Timer | None]:
@@ -153,7 +154,7 @@ def _rule(said: Said, load: PlannedLoad, known: LoadMemory) -> tuple[str, Timer 
             words = "not connected" if index in scene.party.lost else "does not obey"
             return (f"{words}: counts as {counts_ma / MA:.1f} A" if counts_ma else words), None
     if load.index in scene.party.idle:
-        return ("off" if load.mode == "off" else "no vehicle"), None
+        return load.wish or ("off" if load.mode == "off" else "no vehicle"), None
     if load.index in scene.party.paused:
         until_s = max(known.pause_until_s, known.since_s + load.min_off_s)
         return "paused", Timer(name="pause", in_s=round(max(0.0, until_s - now_s), 1))

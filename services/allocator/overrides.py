@@ -18,10 +18,12 @@ from evenload.contracts.commands import (
     SetLimit,
     SetMode,
     SetPriority,
+    SetTarget,
     SiteCommand,
 )
 from evenload.contracts.records import Override
-from evenload.site.schema import Evse, Load, Plug, Site
+from evenload.site.devices import aim_of
+from evenload.site.schema import Device, Load, Site, currents_of
 
 Overrides = tuple[Override, ...]
 LIVES_MOST = 10_000
@@ -47,7 +49,9 @@ def file_value(site: Site, item: Override) -> str:
         return load.mode
     if item.priority is not None:
         return str(load.priority)
-    return f"{load.max_a:g}" if isinstance(load, Evse) else "?"
+    if item.target_c is not None:
+        return str(aim_of(load))
+    return f"{currents_of(load, site)[1]:g}"
 
 
 def applied(site: Site, overrides: Overrides, command: SiteCommand, now: datetime) -> tuple[Overrides, CommandReply]:
@@ -72,6 +76,9 @@ def applied(site: Site, overrides: Overrides, command: SiteCommand, now: datetim
         case SetLimit():
             item = Override(load=command.load, max_a=command.max_a, until=command.until, by=command.by, at=now)
             return _for_load(site, overrides, item, f"limit {command.max_a:g} A")
+        case SetTarget():
+            item = Override(load=command.load, target_c=command.target_c, until=command.until, by=command.by, at=now)
+            return _for_load(site, overrides, item, f"target {command.target_c:g} °C")
         case _:
             assert_never(command)
 
@@ -80,7 +87,7 @@ def _for_load(site: Site, overrides: Overrides, item: Override, text: str) -> tu
     load = site.loads.get(item.load or "")
     if load is None:
         return overrides, _unknown_load(site, item.load)
-    fault = _limit_fault(load, item)
+    fault = _limit_fault(site, load, item) or _wish_fault(load, item)
     if fault is not None:
         return overrides, fault
     return _laid(site, overrides, item, f"{item.load}: {text}")
@@ -91,17 +98,34 @@ def _unknown_load(site: Site, name: str | None) -> CommandRejected:
     return CommandRejected(why=f"no load {name!r} at site {site.site}", remedy=f"its loads are: {known}")
 
 
-def _limit_fault(load: Load, item: Override) -> CommandRejected | None:
+def _limit_fault(site: Site, load: Load, item: Override) -> CommandRejected | None:
     if item.max_a is None:
         return None
-    if isinstance(load, Plug):
-        return CommandRejected(why="a plug is all or nothing", remedy="set its mode to off, or lower its priority")
-    if item.max_a > load.max_a:
-        why = f"{item.max_a:g} A is above the site file's max_a {load.max_a:g} A"
-        return CommandRejected(why=why, remedy="change max_a in the site file")
-    if item.max_a < load.min_a:
-        why = f"{item.max_a:g} A is under min_a {load.min_a:g} A"
+    if isinstance(load, Device) and load.all_or_nothing:
+        why = f"a {load.__struct_config__.tag} is all or nothing"
+        return CommandRejected(why=why, remedy="set its mode to off, or lower its priority")
+    least_a, most_a = currents_of(load, site)
+    if item.max_a > most_a:
+        why = f"{item.max_a:g} A is above the site file's {most_a:g} A"
+        return CommandRejected(why=why, remedy="change max_a or power_w in the site file")
+    if item.max_a < least_a:
+        why = f"{item.max_a:g} A is under its least, {least_a:g} A"
         return CommandRejected(why=why, remedy="set the mode to off to stop it")
+    return None
+
+
+def _wish_fault(load: Load, item: Override) -> CommandRejected | None:
+    """Return why a device cannot have this mode or target."""
+    if item.mode == "boost" and not (isinstance(load, Device) and load.may_boost):
+        return CommandRejected(why="it has nothing to be boosted", remedy="set its mode to standard")
+    if item.target_c is None:
+        return None
+    aim = aim_of(load)
+    if aim is None:
+        return CommandRejected(why="it goes by no temperature", remedy="set its mode, priority or limit")
+    if not aim.least_c <= item.target_c <= aim.most_c:
+        why = f"{item.target_c:g} °C is not within {aim.least_c:g} to {aim.most_c:g} °C of the site file"
+        return CommandRejected(why=why, remedy="give a target within it, or change the site file")
     return None
 
 
@@ -113,8 +137,14 @@ def _laid(site: Site, overrides: Overrides, item: Override, text: str) -> tuple[
     return (*kept, stamped), CommandAccepted(text=f"{text}, {ends}")
 
 
-def _over(item: Override) -> tuple[str | None, bool, bool, bool]:
-    return item.load, item.mode is not None, item.priority is not None, item.max_a is not None
+def _over(item: Override) -> tuple[str | None, bool, bool, bool, bool]:
+    return (
+        item.load,
+        item.mode is not None,
+        item.priority is not None,
+        item.max_a is not None,
+        item.target_c is not None,
+    )
 
 
 def _cleared(site: Site, overrides: Overrides, command: ClearOverride) -> tuple[Overrides, CommandReply]:

@@ -17,7 +17,7 @@ from evenload.contracts.phases import PHASES, Phase
 from evenload.contracts.records import Override
 from evenload.contracts.units import plug_da
 from evenload.site.failsafe import failsafe_currents
-from evenload.site.schema import Battery, Circuit, Evse, Inverter, Load, Plug, Site, phases_of
+from evenload.site.schema import Battery, Circuit, Device, Evse, Inverter, Load, Site, phases_of
 
 STEP_MA = 100
 MA = 1000
@@ -56,6 +56,10 @@ class PlannedLoad(Struct, frozen=True, kw_only=True):
     group: str = ""
     """Station that serves one of its outlets at a time; empty = none."""
     by_hand: bool = False
+    step_ma: int = 0
+    """The widest gap between the levels that it knows: what is given back leaves room for the next one."""
+    wish: str = ""
+    """Why it offers what it offers, in its own words; empty = it offers nothing of its own."""
 
 
 class Node(Struct, frozen=True, kw_only=True):
@@ -113,6 +117,9 @@ def compile_plan(site: Site, overrides: tuple[Override, ...] = ()) -> Plan:
     number = {circuit: position for position, circuit in enumerate(order)}
     by_hand = {item.load for item in overrides if item.load}
     failsafe = failsafe_currents(site)
+    capped = {
+        item.load: _ma(item.max_a) // STEP_MA * STEP_MA for item in overrides if item.load and item.max_a is not None
+    }
     loads = tuple(
         _planned(name, effective, tuple(number[c] for c in chains[name]), failsafe.get(name, 0.0)) for name in names
     )
@@ -130,7 +137,7 @@ def compile_plan(site: Site, overrides: tuple[Override, ...] = ()) -> Plan:
         site=effective,
         phase_count=len(effective.phases),
         site_mask=sum(BITS[phase] for phase in effective.phases),
-        loads=tuple(replace(load, index=index[load.name], by_hand=load.name in by_hand) for load in loads),
+        loads=tuple(_by_hand(load, index[load.name], load.name in by_hand, capped.get(load.name)) for load in loads),
         nodes=nodes,
         distribution=effective.distribution,
         meters=_meters_by_role(effective),
@@ -143,6 +150,12 @@ def _grid_meter(site: Site) -> str:
     """Return what tells one grid meter from another, address included; a basis carries it, and no address."""
     entries = [(name, meter) for name, meter in sorted(site.meters.items()) if meter.role == "grid"]
     return hashlib.blake2b(repr(entries).encode(), digest_size=8).hexdigest()
+
+
+def _by_hand(load: PlannedLoad, index: int, by_hand: bool, cap_ma: int | None) -> PlannedLoad:
+    """Return the load in its place, with the limit by hand; what is all or nothing has none."""
+    most_ma = load.max_ma if cap_ma is None or load.all_or_nothing else max(load.min_ma, min(load.max_ma, cap_ma))
+    return replace(load, index=index, by_hand=by_hand, max_ma=most_ma)
 
 
 def _ma(current_a: float) -> int:
@@ -210,19 +223,19 @@ def _planned(name: str, site: Site, nodes: tuple[int, ...], failsafe_a: float) -
         priority=load.priority,
         min_ma=low_ma,
         max_ma=high_ma,
-        all_or_nothing=isinstance(load, Plug),
+        all_or_nothing=isinstance(load, Device) and load.all_or_nothing,
         mask=sum(BITS[phase] for phase in phases),
         phases=numbers,
         phase_names=phases,
         slots=tuple(node * 3 + phase for node in nodes for phase in numbers),
         nodes=nodes,
-        failsafe_ma=rating_ma if isinstance(load, Plug) and load.failsafe_on else _ma(failsafe_a),
+        failsafe_ma=_ma(failsafe_a),
         rating_ma=rating_ma,
         exact_ma=_exact_ma(load, site, len(phases)),
         grace_s=load.grace_s,
         pause_s=load.pause_s,
-        min_on_s=load.min_on_s if isinstance(load, Plug) else 0.0,
-        min_off_s=load.min_off_s if isinstance(load, Plug) else 0.0,
+        min_on_s=load.min_on_s if isinstance(load, Device) else 0.0,
+        min_off_s=load.min_off_s if isinstance(load, Device) else 0.0,
         cycles_per_h=load.cycles_per_h,
         group=_sequential(load, site),
     )
@@ -241,11 +254,11 @@ def _sequential(load: Load, site: Site) -> str:
 def _range_ma(load: Load, site: Site, lines: int) -> tuple[int, int, int]:
     """Return lowest and highest setpoint in whole steps, and the rating, in mA per line.
 
-    A vehicle's minimum is rounded up to a step and its maximum down; a plug's rated current is rounded up.
+    A vehicle's minimum is rounded up to a step and its maximum down; a device's currents are rounded up.
     """
-    if isinstance(load, Plug):
-        rated_ma = plug_da(load.power_w, site.voltage_v, lines) * STEP_MA
-        return rated_ma, rated_ma, rated_ma
+    if isinstance(load, Device):
+        rated_ma = plug_da(load.most_w, site.voltage_v, lines) * STEP_MA
+        return plug_da(load.least_w, site.voltage_v, lines) * STEP_MA, rated_ma, rated_ma
     low_ma = -(-_ma(load.min_a) // STEP_MA) * STEP_MA
     high_ma = _ma(load.max_a) // STEP_MA * STEP_MA
     return low_ma, max(high_ma, 0), _ma(load.max_a)
@@ -253,8 +266,8 @@ def _range_ma(load: Load, site: Site, lines: int) -> tuple[int, int, int]:
 
 def _exact_ma(load: Load, site: Site, lines: int) -> int:
     """Return what the load draws per line at its rating, to the mA, rounded up."""
-    if isinstance(load, Plug):
-        return math.ceil(load.power_w * MA / (site.voltage_v * lines) - 1e-6)
+    if isinstance(load, Device):
+        return math.ceil(load.most_w * MA / (site.voltage_v * lines) - 1e-6)
     return _ma(load.max_a)
 
 
@@ -272,7 +285,7 @@ def _with_overrides(site: Site, overrides: tuple[Override, ...]) -> Site:
 def _overridden(load: Load, item: Override) -> Load:
     changed = load
     if item.mode is not None:
-        changed = replace(changed, mode=item.mode)
+        changed = replace(changed, mode="standard" if item.mode == "boost" else item.mode)
     if item.priority is not None:
         changed = replace(changed, priority=item.priority)
     if item.max_a is not None and isinstance(changed, Evse):

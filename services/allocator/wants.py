@@ -166,7 +166,9 @@ def _kept_off(load: PlannedLoad, memory: LoadMemory, now_s: float) -> bool:
 
 def _want(load: PlannedLoad, memory: LoadMemory, now_s: float) -> Want:
     most_ma = load.max_ma if memory.cap_ma is None else min(load.max_ma, max(memory.cap_ma, load.min_ma))
-    lost = memory.idle_s is not None and now_s - memory.idle_s >= LOST_PLACE_S
+    # A relay within its minimum on time is not given up for a pause in its programme.
+    kept_on = memory.setpoint_ma > 0 and now_s - memory.since_s < load.min_on_s
+    lost = memory.idle_s is not None and now_s - memory.idle_s >= LOST_PLACE_S and not kept_on
     return Want(
         load.index,
         load.min_ma if lost else most_ma,

@@ -102,7 +102,9 @@ def _refitted(load: PlannedLoad, memory: LoadMemory, now_s: float) -> LoadMemory
 def _watched(load: PlannedLoad, memory: LoadMemory, heard: Heard[LoadState] | None, now_s: float) -> LoadMemory:
     kept = _forgotten(memory, now_s)
     if kept.mode != load.mode:
-        kept = replace(kept, mode=load.mode, grace_s=None, pause_until_s=now_s, above_s=None)
+        # Grace that is over: whoever may use less from now on ends at once, not after holding its minimum.
+        over_s = now_s - load.grace_s if kept.setpoint_ma else None
+        kept = replace(kept, mode=load.mode, grace_s=over_s, pause_until_s=now_s, above_s=None)
     if heard is None:
         return kept
     state = heard.event
@@ -200,7 +202,7 @@ def _given_back(load: PlannedLoad, memory: LoadMemory, seen: tuple[LoadState, in
         return memory
     if state.status != "preparing" and not is_settled(memory, sample_s, peak_ma):
         return memory
-    cap_ma = max(load.min_ma, (peak_ma + GIVE_BACK_MA) // STEP_MA * STEP_MA)
+    cap_ma = max(load.min_ma, (peak_ma + max(GIVE_BACK_MA, load.step_ma)) // STEP_MA * STEP_MA)
     if peak_ma >= memory.setpoint_ma - LAG_SLACK_MA:
         follows = memory.cap_ma is None or cap_ma >= load.max_ma
         return replace(memory, below_s=None, cap_ma=None if follows else cap_ma)

@@ -4,7 +4,7 @@ import re
 
 import msgspec
 
-from evenload.contracts.commands import SetDistribution, SetLimit, SetMode, SetPriority, SiteCommand
+from evenload.contracts.commands import SetDistribution, SetLimit, SetMode, SetPriority, SetTarget, SiteCommand
 
 BY = "home assistant"
 _LOAD = re.compile(r"evenload/(?P<site>[a-z0-9_-]{1,48})/load/(?P<load>[a-z0-9_-]{1,48})/(?P<key>\w+)/set")
@@ -34,4 +34,6 @@ def _of_load(site: str, load: str, key: str, *, text: str) -> SiteCommand:
         return msgspec.convert({**whole, "priority": float(text), "type": "SetPriority"}, SetPriority, strict=False)
     if key == "max_a":
         return msgspec.convert({**whole, "max_a": float(text), "type": "SetLimit"}, SetLimit)
+    if key == "target_c":
+        return msgspec.convert({**whole, "target_c": float(text), "type": "SetTarget"}, SetTarget)
     raise ValueError(f"{key} cannot be set")

@@ -9,13 +9,14 @@ from typing import Any, Literal, get_args
 
 from msgspec import Struct
 
-from evenload.contracts.events import Distribution, Mode
-from evenload.site.schema import Evse, Load, Site
+from evenload.contracts.events import AskedMode, Distribution, Mode
+from evenload.site.devices import aim_of
+from evenload.site.schema import Device, Load, Site, currents_of
 
 PREFIX = "homeassistant"
 """Where Home Assistant listens for announcements, as it comes."""
 # Until 2025.10 an entity was named by `object_id`, since then by `default_entity_id`; both are told.
-MODES, DISTRIBUTIONS = get_args(Mode), get_args(Distribution)
+MODES, ASKED_MODES, DISTRIBUTIONS = get_args(Mode), get_args(AskedMode), get_args(Distribution)
 MAX_PRIORITY = 1_000_000
 Kind = Literal["sensor", "binary_sensor", "select", "number"]
 
@@ -72,7 +73,7 @@ def entities(site: Site) -> tuple[Entity, ...]:
     """Return all entities of a site."""
     found = list(_of_site(Thing(site.site, "site", site.site)))
     for name, load in site.loads.items():
-        found += _of_load(Thing(site.site, "load", name), load)
+        found += _of_load(Thing(site.site, "load", name), load, site)
     for name in site.circuits:
         found += _of_circuit(Thing(site.site, "circuit", name))
     found += [_problem(Thing(site.site, "meter", name)) for name in site.meters]
@@ -91,17 +92,31 @@ def _of_site(thing: Thing) -> Iterator[Entity]:
     yield _problem(thing)
 
 
-def _of_load(thing: Thing, load: Load) -> Iterator[Entity]:
+def limits_of(load: Load, site: Site) -> float | None:
+    """Return the most that a load may be limited to, A; None for one that is all or nothing."""
+    whole = isinstance(load, Device) and load.all_or_nothing
+    return None if whole else currents_of(load, site)[1]
+
+
+def _of_load(thing: Thing, load: Load, site: Site) -> Iterator[Entity]:
     yield Entity(thing, "sensor", "setpoint_a", "Setpoint", _measured("A", "current"))
     yield Entity(thing, "sensor", "measured_a", "Measured", _measured("A", "current"))
     yield Entity(thing, "sensor", "status", "Status")
     yield Entity(thing, "sensor", "reason", "Reason")
-    yield Entity(thing, "select", "mode", "Mode", {"options": list(MODES)})
+    modes = ASKED_MODES if isinstance(load, Device) and load.may_boost else MODES
+    yield Entity(thing, "select", "mode", "Mode", {"options": list(modes)})
     yield Entity(thing, "number", "priority", "Priority", {"min": 0, "max": MAX_PRIORITY, "step": 1, "mode": "box"})
-    if isinstance(load, Evse):
-        limit = {"min": 0, "max": load.max_a, "step": 0.1, "mode": "box", "unit_of_measurement": "A"}
+    if limits_of(load, site) is not None:
+        limit = {"min": 0, "max": limits_of(load, site), "step": 0.1, "mode": "box", "unit_of_measurement": "A"}
         yield Entity(thing, "number", "max_a", "Limit", {**limit, "device_class": "current"})
     yield _problem(thing)
+
+    if isinstance(load, Device) and load.sensor is not None:
+        yield Entity(thing, "sensor", "temperature_c", "Temperature", _measured("°C", "temperature"))
+    aim = aim_of(load)
+    if aim is not None:
+        bounds = {"min": aim.least_c, "max": aim.most_c, "step": 0.5, "unit_of_measurement": "°C"}
+        yield Entity(thing, "number", "target_c", "Target", {**bounds, "mode": "box", "device_class": "temperature"})
 
 
 def _of_circuit(thing: Thing) -> Iterator[Entity]:

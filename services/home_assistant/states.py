@@ -3,14 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from evenload.contracts.events import Alert, Decision, LoadDecision
 from evenload.contracts.records import Override, OverrideRecord
 from evenload.site.schema import Evse, Load, Site
-from services.home_assistant.entities import Thing, things
+from services.home_assistant.entities import Thing, limits_of, things
 
 MAX_ALERTS_TOLD = 20
+_BY_HAND = ("mode", "priority", "max_a", "target_c")
 
 
 class Facts(Struct, frozen=True, kw_only=True):
@@ -26,8 +27,8 @@ def states(site: Site, facts: Facts) -> dict[str, Any]:
     """Return topic → what is told there."""
     found: dict[str, Any] = {f"{Thing(site.site, 'site', site.site).base}/state": _site_state(site, facts)}
     decided = {one.load: one for one in facts.decision.loads} if facts.decision else {}
-    for name, load in site.loads.items():
-        found[f"{Thing(site.site, 'load', name).base}/state"] = _load_state(name, load, facts, decided.get(name))
+    for name in site.loads:
+        found[f"{Thing(site.site, 'load', name).base}/state"] = _load_state(site, name, facts, decided.get(name))
     binding = {one.bound.name for one in decided.values() if one.bound is not None and one.bound.kind == "circuit"}
     for name, circuit in site.circuits.items():
         state = {"limit_a": circuit.limit_a, "binding": _on(name in binding)}
@@ -68,7 +69,8 @@ def _alert(one: Alert) -> dict[str, str]:
     return {"about": one.about, "kind": one.kind, "severity": one.severity, "text": one.text, "remedy": one.remedy}
 
 
-def _load_state(name: str, load: Load, facts: Facts, decided: LoadDecision | None) -> dict[str, Any]:
+def _load_state(site: Site, name: str, facts: Facts, decided: LoadDecision | None) -> dict[str, Any]:
+    load = site.loads[name]
     override = _override(name, facts.overrides)
     priority = override.priority if override is not None and override.priority is not None else load.priority
     state: dict[str, Any] = {
@@ -76,14 +78,28 @@ def _load_state(name: str, load: Load, facts: Facts, decided: LoadDecision | Non
         "measured_a": None,
         "status": decided.status if decided else None,
         "reason": decided.reason if decided else None,
-        "mode": decided.mode if decided else load.mode,
+        "mode": override.mode if override is not None and override.mode is not None else load.mode,
         "priority": priority,
     }
     if decided is not None and decided.measured_a is not None:
         state["measured_a"] = max((value for _, value in decided.measured_a.items()), default=None)
+    most_a = limits_of(load, site)
+    if most_a is not None:
+        state["max_a"] = most_a if override is None or override.max_a is None else override.max_a
+    return state | _of_its_kind(load, override, decided)
+
+
+def _of_its_kind(load: Load, override: Override | None, decided: LoadDecision | None) -> dict[str, Any]:
+    """Return what devices with a temperature tell beside."""
+    found: dict[str, Any] = {}
     if isinstance(load, Evse):
-        state["max_a"] = override.max_a if override is not None and override.max_a is not None else load.max_a
-    return state
+        return found
+    if load.sensor is not None:
+        found["temperature_c"] = decided.temperature_c if decided is not None else None
+    if load.aim is not None:
+        by_hand_c = override.target_c if override is not None else None
+        found["target_c"] = load.aim.target_c if by_hand_c is None else by_hand_c
+    return found
 
 
 def _override(load: str, record: OverrideRecord | None) -> Override | None:
@@ -91,9 +107,8 @@ def _override(load: str, record: OverrideRecord | None) -> Override | None:
     found: Override | None = None
     for item in record.items if record else ():
         if item.load == load:
-            priority = item.priority if item.priority is not None else (found.priority if found else None)
-            max_a = item.max_a if item.max_a is not None else (found.max_a if found else None)
-            found = Override(load=load, priority=priority, max_a=max_a, at=item.at)
+            named = {key: value for key, value in structs.asdict(item).items() if key in _BY_HAND and value is not None}
+            found = structs.replace(found or Override(load=load, at=item.at), **named)
     return found
 
 

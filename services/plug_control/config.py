@@ -1,4 +1,7 @@
-"""What plug_control needs from a site file: one plan for each plug. Pure."""
+"""What plug_control needs from a site file: one plan for each device. Pure.
+
+A device is set to a *level*: 0 is off, 1 is on for a plug; others have more, each with what it draws at it.
+"""
 
 from typing import Any
 
@@ -7,15 +10,21 @@ from msgspec import Struct
 from evenload.contracts.phases import Phase
 from evenload.contracts.units import plug_da
 from evenload.site.drivers import NEEDS_BROKER, names_file
-from evenload.site.schema import Mqtt, Plug, Site, phases_of
+from evenload.site.power_drivers import PowerOptions
+from evenload.site.schema import Device, Mqtt, Plug, Site, phases_of
 
 REVERTS: dict[str, frozenset[bool]] = {
+    "heat_pump sg_ready": frozenset({True, False}),
+    "relays": frozenset({True}),
     "sg_ready": frozenset({True}),
     "shelly": frozenset({True, False}),
     "tasmota": frozenset({True}),
     "tasmota_mqtt": frozenset({True}),
 }
-"""Driver → commanded states that its device leaves by itself after a time given with the command; others never."""
+"""Driver, or type and driver → commanded states that its device leaves by itself after a time given with the command.
+
+Others never do.
+"""
 
 
 class PlugPlan(Struct, frozen=True, kw_only=True):
@@ -25,25 +34,55 @@ class PlugPlan(Struct, frozen=True, kw_only=True):
     load: str
     driver: str
     options: Any
-    power_w: float
-    """Rated power over all lines."""
+    device: Device | None = None
+    """The load as the site file has it; None = a plain plug."""
+    time_zone: str = "UTC"
+    levels_w: tuple[float, ...]
+    """What it draws at each level, W over all lines; level 0 is off."""
     lines: tuple[Phase, ...]
     """Site phase of each line."""
     voltage_v: float
-    failsafe_on: bool
+    failsafe_level: int = 0
+    dead_w: float = 0.0
+    """What it draws when nobody controls it, W over all lines."""
+    runs_by_itself: bool = False
+    """It may draw whatever it is told, and is not at fault."""
     reverts: frozenset[bool] = frozenset()
-    """Commanded states that the device leaves by itself when it is told for how long."""
+    """Commanded states, True = any but off, that the device leaves by itself when it is told for how long."""
     mqtt: Mqtt | None = None
+
+    @property
+    def kind(self) -> str:
+        """Its type in the site file."""
+        return "plug" if self.device is None else str(self.device.__struct_config__.tag)
+
+    @property
+    def power_w(self) -> float:
+        """Rated power over all lines, W."""
+        return max(self.levels_w)
 
     @property
     def rated_a(self) -> float:
         """Rated current per line, A, rounded up to 0.1 A."""
-        return plug_da(self.power_w, self.voltage_v, len(self.lines)) / 10
+        return self.current_a(self.power_w)
 
     @property
     def failsafe_a(self) -> float:
         """What it draws when nobody controls it, A per line."""
-        return self.rated_a if self.failsafe_on else 0.0
+        return self.current_a(self.dead_w)
+
+    def current_a(self, power_w: float) -> float:
+        """Return the current per line that carries `power_w`, A, rounded up to 0.1 A."""
+        return plug_da(power_w, self.voltage_v, len(self.lines)) / 10
+
+    def level_a(self, level: int) -> float:
+        """Return what it draws at a level, A per line, rounded up to 0.1 A."""
+        return self.current_a(self.levels_w[level])
+
+    def level_within(self, current_a: float) -> int:
+        """Return the level that draws most within `current_a` per line; 0 when none does."""
+        fitting = [level for level in range(len(self.levels_w)) if self.level_a(level) <= current_a + 1e-6]
+        return max(fitting, key=lambda level: self.levels_w[level], default=0)
 
     @property
     def names_file(self) -> bool:
@@ -52,24 +91,35 @@ class PlugPlan(Struct, frozen=True, kw_only=True):
 
 
 def plug_plans(site: Site) -> dict[str, PlugPlan]:
-    """Return the plan of each plug that has a driver, by load name."""
+    """Return the plan of each device that has a driver, by load name."""
     return {
         name: _plan(site, name, load, load.driver)
         for name, load in site.loads.items()
-        if isinstance(load, Plug) and load.driver is not None
+        if isinstance(load, Device) and load.driver is not None
     }
 
 
-def _plan(site: Site, name: str, plug: Plug, driver: str) -> PlugPlan:
+def _plan(site: Site, name: str, device: Device, driver: str) -> PlugPlan:
     return PlugPlan(
         site=site.site,
         load=name,
         driver=driver,
-        options=plug.options,
-        power_w=plug.power_w,
-        lines=phases_of(plug, site),
+        options=device.options,
+        device=None if isinstance(device, Plug) else device,
+        time_zone=site.time_zone,
+        levels_w=device.levels_w,
+        lines=phases_of(device, site),
         voltage_v=site.voltage_v,
-        failsafe_on=plug.failsafe_on,
-        reverts=REVERTS.get(driver, frozenset()),
+        failsafe_level=device.failsafe_level,
+        dead_w=device.dead_w,
+        runs_by_itself=device.runs_by_itself,
+        reverts=_reverts(device, driver),
         mqtt=site.mqtt if driver in NEEDS_BROKER else None,
     )
+
+
+def _reverts(device: Device, driver: str) -> frozenset[bool]:
+    """Return what the device leaves by itself; one whose power is set does when the file says after how long."""
+    if isinstance(device.options, PowerOptions):
+        return frozenset({True}) if device.options.expiry_s is not None else frozenset()
+    return REVERTS.get(f"{device.__struct_config__.tag} {driver}", REVERTS.get(driver, frozenset()))

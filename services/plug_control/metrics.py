@@ -1,4 +1,4 @@
-"""What is counted of plugs."""
+"""What is counted of plugs and all other devices."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
@@ -8,7 +8,7 @@ _LABELS = ("site", "load")
 
 
 class PlugMetrics:
-    """Relay, power and contact, by load."""
+    """Relay, power, contact, temperature and needs, by load."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._on = Gauge("evenload_plug_on", "1 = the relay is closed", _LABELS, registry=registry)
@@ -17,6 +17,11 @@ class PlugMetrics:
             "evenload_plug_learned_watts", "Mean power of its last readings while it drew", _LABELS, registry=registry
         )
         self._reachable = Gauge("evenload_plug_reachable", "1 = it answers", _LABELS, registry=registry)
+        self._temperature = Gauge("evenload_load_celsius", "Temperature that it goes by", _LABELS, registry=registry)
+        self._need = Gauge("evenload_load_need_wh", "Energy that it still asks for", _LABELS, registry=registry)
+        self._offered = Gauge(
+            "evenload_load_offered_amps", "Current of the level it is set to", _LABELS, registry=registry
+        )
         self._commands = Counter("evenload_plug_commands", "Commands sent", _LABELS, registry=registry)
         self.dropped = Counter("evenload_plug_dropped", "Events not sent while the bus was away", registry=registry)
 
@@ -24,10 +29,19 @@ class PlugMetrics:
         """Show what was published."""
         labels = (state.site, state.load)
         self._on.labels(*labels).set(state.status == "charging")
-        self._power.labels(*labels).set(state.power_w if state.power_w is not None else float("nan"))
-        self._learned.labels(*labels).set(state.learned_w if state.learned_w is not None else float("nan"))
+        self._power.labels(*labels).set(_or_nan(state.power_w))
+        self._learned.labels(*labels).set(_or_nan(state.learned_w))
         self._reachable.labels(*labels).set(state.reachable)
+        if state.offered_a is not None:
+            self._offered.labels(*labels).set(state.offered_a)
+        if state.offer is not None:
+            self._temperature.labels(*labels).set(_or_nan(state.temperature_c))
+            self._need.labels(*labels).set(_or_nan(state.offer.need_wh))
 
     def command(self, site: str, load: str) -> None:
         """Count a command."""
         self._commands.labels(site, load).inc()
+
+
+def _or_nan(value: float | None) -> float:
+    return float("nan") if value is None else value

@@ -9,7 +9,7 @@ class RawObservation(Struct, frozen=True, kw_only=True):
     """One look at a plug; None = it does not say."""
 
     relay: Any = None
-    """True = closed."""
+    """True = closed; of a device with several levels, the level."""
     power_w: Any = None
     voltage_v: Any = None
     energy_wh: Any = None

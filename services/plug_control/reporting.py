@@ -8,7 +8,17 @@ from datetime import timedelta
 
 from msgspec import structs
 
-from evenload.contracts.events import Alert, Applied, LoadState, LoadStatus, Refused, SetpointResult, Unreachable
+from evenload.contracts.events import (
+    Alert,
+    Applied,
+    Clamped,
+    LoadState,
+    LoadStatus,
+    Refused,
+    Setpoint,
+    SetpointResult,
+    Unreachable,
+)
 from evenload.contracts.phases import PerPhase
 from evenload.devices.alerting import Subject, change_alerts
 from services.plug_control.alerts import BY_HAND, RATING, RULES, STUCK_OFF, STUCK_ON, UNREACHABLE
@@ -19,13 +29,15 @@ from services.plug_control.state import QUICK_TRIES, Answer, Now, Output, PlugSt
 STATE_PERIOD_S = 5.0
 FAILURES_BEFORE_LOST, LOST_AFTER_S = 3, 5.0
 STUCK_ON_AFTER_S, STUCK_OFF_AFTER_S = 10.0, 60.0
-_AGEING = frozenset({"measured_at", "measured_age_s", "failsafe_in_s", "energy_wh", "setpoint_seq", "learned_w"})
+_AGEING = frozenset(
+    {"measured_at", "measured_age_s", "failsafe_in_s", "energy_wh", "setpoint_seq", "learned_w", "temperature_c"}
+)
 """Fields that change by themselves; alone they are no reason to speak before the period."""
 
 
 def report(plan: PlugPlan, state: PlugState, now: Now) -> tuple[PlugState, Output]:
     """Return the state with what was told noted in it, and what to tell."""
-    state, results = _answer(state, now)
+    state, results = _answer(plan, state, now)
     state, alerts = _alerts(plan, state, now)
     state, load_state = _load_state_due(plan, state, now)
     return state, Output(load_state=load_state, results=results, alerts=alerts)
@@ -55,26 +67,41 @@ def is_stuck_on(state: PlugState, now: Now) -> bool:
 
 def is_stuck_off(state: PlugState, now: Now) -> bool:
     """Tell whether on is wanted and it has not drawn anything since."""
-    return state.idle_since_s is not None and now.at_s - state.idle_since_s >= STUCK_OFF_AFTER_S
+    may_idle = state.steer is not None and state.steer.may_idle
+    return not may_idle and state.idle_since_s is not None and now.at_s - state.idle_since_s >= STUCK_OFF_AFTER_S
 
 
-def _answer(state: PlugState, now: Now) -> tuple[PlugState, tuple[SetpointResult, ...]]:
+def _answer(plan: PlugPlan, state: PlugState, now: Now) -> tuple[PlugState, tuple[SetpointResult, ...]]:
     lease = state.lease
     if lease is None or now.at_s >= state.lease_until_s:
         return state, ()
     answer = _answer_now(state, now)
     if answer == "applied":
         state = structs.replace(state, applied_a=lease.setpoint_a, applied_seq=lease.seq)
+        answer = _clamped(plan, state, lease)
     if answer is None or answer == state.answered:
         return state, ()
     result: SetpointResult
     if answer == "applied":
         result = Applied(setpoint=lease)
+    elif answer == "clamped":
+        result = Clamped(setpoint=lease, applied_a=plan.level_a(state.wanted or 0), why=_steps(state))
     elif answer == "refused":
         result = Refused(setpoint=lease, why=_refusal(state))
     else:
         result = Unreachable(setpoint=lease, why=f"{state.failures} tries: {state.trouble}")
     return structs.replace(state, answered=answer), (result,)
+
+
+def _clamped(plan: PlugPlan, state: PlugState, lease: Setpoint) -> Answer:
+    """Tell a setpoint that was taken as it is from one of which a lower level is all that can be, or is wanted."""
+    lower = plan.level_a(state.wanted or 0) < lease.setpoint_a - 1e-6
+    return "clamped" if lower else "applied"
+
+
+def _steps(state: PlugState) -> str:
+    offer = None if state.steer is None else state.steer.offer
+    return "its next lower level" if offer is None or offer.max_a else offer.reason
 
 
 def _refusal(state: PlugState) -> str:
@@ -103,6 +130,7 @@ def _alerts(plan: PlugPlan, state: PlugState, now: Now) -> tuple[PlugState, tupl
         if exceeds_rating(state.drawn_w, plan.power_w)
         else None,
         BY_HAND: f"it was switched {'off' if state.wanted else 'on'} by hand" if state.by_hand else None,
+        **({} if state.steer is None else state.steer.troubles),
     }
     told, alerts = change_alerts(Subject(plan.site, plan.load, RULES), state.told, found, now.utc)
     return structs.replace(state, told=told), alerts
@@ -136,13 +164,15 @@ def _load_state(plan: PlugPlan, state: PlugState, now: Now) -> LoadState:
         measured_age_s=age_s,
         power_w=None if look is None else look.power_w,
         learned_w=learned_w(state.drawn_w),
-        offered_a=None if look is None else plan.rated_a if look.relay_on else 0.0,
+        offered_a=None if look is None else plan.level_a(look.level),
         setpoint_a=state.applied_a if leased or state.wanted is None else plan.failsafe_a,
         setpoint_seq=state.applied_seq,
         failsafe_a=plan.failsafe_a,
         failsafe_in_s=_failsafe_in_s(plan, state, now),
         obeys=not is_stuck_on(state, now),
         energy_wh=None if look is None else look.energy_wh,
+        temperature_c=None if state.steer is None else state.steer.temperature_c,
+        offer=None if state.steer is None else state.steer.offer,
         epoch=state.epoch,
     )
 
@@ -150,7 +180,9 @@ def _load_state(plan: PlugPlan, state: PlugState, now: Now) -> LoadState:
 def _status(state: PlugState, now: Now) -> LoadStatus:
     if is_lost(state, now) or state.look is None:
         return "unavailable"
-    if state.look.relay_on or is_stuck_on(state, now):
+    if state.steer is not None and not state.steer.offer.max_a and not is_stuck_on(state, now):
+        return "available"
+    if state.look.level or is_stuck_on(state, now):
         return "charging"
     return "faulted" if state.wanted and is_refusing(state) else "suspended_evse"
 
@@ -159,7 +191,7 @@ def _measured_a(plan: PlugPlan, state: PlugState) -> PerPhase | None:
     look = state.look
     if look is None:
         return None
-    power_w = look.power_w if look.power_w is not None or look.relay_on else 0.0
+    power_w = look.power_w if look.power_w is not None or look.level else 0.0
     if power_w is None:
         return None
     current_a = power_w / ((look.voltage_v or plan.voltage_v) * len(plan.lines))
@@ -168,6 +200,6 @@ def _measured_a(plan: PlugPlan, state: PlugState) -> PerPhase | None:
 
 def _failsafe_in_s(plan: PlugPlan, state: PlugState, now: Now) -> float | None:
     """Return when the device is at its failsafe by itself: 0 when it is there, None when it never goes there."""
-    if state.look is not None and is_seen(state) and state.look.relay_on is plan.failsafe_on:
+    if state.look is not None and is_seen(state) and state.look.level == plan.failsafe_level:
         return 0.0
     return None if state.reverts_at_s is None else round(max(0.0, state.reverts_at_s - now.at_s), 1)

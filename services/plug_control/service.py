@@ -6,11 +6,13 @@ not wait for a look at a slow device.
 
 import asyncio
 from contextlib import suppress
+from typing import Any
 
 from msgspec import structs
 
 from evenload.contracts import subjects
-from evenload.contracts.events import Setpoint
+from evenload.contracts.events import MeterReading, Setpoint
+from evenload.contracts.records import OverrideRecord
 from evenload.contracts.wire import Codec, ContractError
 from evenload.devices.access import Access, open_access
 from evenload.devices.ending import ended
@@ -23,17 +25,34 @@ from evenload.runtime.service import Context
 from evenload.runtime.site_config import watch_sites
 from evenload.site.schema import Site
 from services.plug_control.config import PlugPlan, plug_plans
-from services.plug_control.drivers.contract import PlugDriver
-from services.plug_control.drivers.table import DRIVERS
+from services.plug_control.core import Wish
+from services.plug_control.drivers.contract import LevelDriver
+from services.plug_control.drivers.table import open_device
 from services.plug_control.metrics import PlugMetrics
-from services.plug_control.state import Command, Fact, Failed, Given, Looked, Now, Output, Passed, Switched
+from services.plug_control.state import (
+    Command,
+    Fact,
+    Failed,
+    Felt,
+    Given,
+    Looked,
+    Now,
+    Output,
+    Passed,
+    PlugState,
+    Switched,
+    Told,
+)
 from services.plug_control.switching import begin, step
+from services.plug_control.wishes import wish_of
 
 LONGEST_WAIT_S = 0.25
 """Between two looks the core is asked so often whether a lease has ended or a command is due."""
 REOPEN_S = 5.0
 CLOSE_WAIT_S = 2.0
 _SETPOINT = Codec(Setpoint, "Setpoint")
+_READING = Codec(MeterReading, "MeterReading")
+_OVERRIDES = Codec(OverrideRecord, "OverrideRecord")
 
 
 class Plugs:
@@ -46,12 +65,17 @@ class Plugs:
         self._tasks: dict[str, PlugTask] = {}
         self._order = Order()
         self._revisions: dict[str, int] = {}
+        self._known: dict[str, tuple[Any, PlugState]] = {}
+        """Type, sensor and last state of each device: a changed site file does not make its core forget."""
+        self._overrides: dict[str, OverrideRecord | None] = {}
         ctx.bus.on_connection(lambda up: self.outbox.flush() if up else None)
 
     def on_site(self, name: str, site: Site | None, config_rev: int) -> None:
         """Take a site's plugs as they are now; None = the site is gone."""
         self._revisions[name] = config_rev
         plans = {} if site is None else plug_plans(site)
+        gone = {key for key in self._known if key.startswith(f"{name}/") and key.partition("/")[2] not in plans}
+        self._known = {key: known for key, known in self._known.items() if key not in gone}
         self.fleet.set(f"{name}/", {f"{name}/{load}": plan for load, plan in plans.items()})
 
     def on_setpoint(self, subject: str, data: bytes) -> None:
@@ -71,6 +95,21 @@ class Plugs:
         if task is not None:
             task.give(setpoint)
 
+    async def watch_overrides(self) -> None:
+        """Follow what is set by hand."""
+        bucket = await self.ctx.bus.bucket(subjects.OVERRIDES)
+        async with bucket.watch() as changes:
+            async for change in changes:
+                try:
+                    record = None if change.value is None else _OVERRIDES.decode(change.value, change.key)
+                except ContractError as fault:
+                    self.ctx.complain(f"overrides {change.key}", f"{fault}; the site file holds")
+                    record = None
+                self._overrides[change.key] = record
+                for key, task in self._tasks.items():
+                    if key.startswith(f"{change.key}/"):
+                        task.tell(wish_of(key.partition("/")[2], record))
+
     def revision(self, site: str) -> int:
         """Return the revision of the site file in force."""
         return self._revisions.get(site, 0)
@@ -79,20 +118,37 @@ class Plugs:
         access = self.access
         if plan.names_file:
             access = structs.replace(access, secrets=await secrets_folder(self.ctx.bus, plan.site))
-        task = self._tasks[key] = PlugTask(self, plan, access)
+        known = self._known.get(key)
+        before = known[1] if known is not None and known[0] == _same(plan) else None
+        task = self._tasks[key] = PlugTask(self, plan, access, before)
+        task.tell(wish_of(plan.load, self._overrides.get(plan.site)))
+        meter = None if plan.device is None else plan.device.sensor
+        listening = None
         try:
+            if meter is not None:
+                listening = await self.ctx.bus.subscribe(subjects.reading(plan.site, meter), task.on_reading)
             await task.run()
         finally:
+            self._known[key] = _same(plan), task.state
             del self._tasks[key]
+            if listening is not None:
+                await listening.stop()
+
+
+def _same(plan: PlugPlan) -> tuple[str, str | None]:
+    """Return what must stay for a core to remember: its type and its sensor."""
+    return plan.kind, None if plan.device is None else plan.device.sensor
 
 
 class PlugTask:
     """One plug."""
 
-    def __init__(self, plugs: Plugs, plan: PlugPlan, access: Access) -> None:
+    def __init__(self, plugs: Plugs, plan: PlugPlan, access: Access, before: PlugState | None) -> None:
         self._plugs, self._plan, self._access = plugs, plan, access
-        self._state = begin(self._now())
+        self.state = begin(self._now(), before)
         self._waiting: Setpoint | None = None
+        self._told: Wish | None = None
+        self._felt: MeterReading | None = None
         self._woken, self._urgent = asyncio.Event(), asyncio.Event()
         self._prepared = False
 
@@ -100,43 +156,65 @@ class PlugTask:
         """Take a setpoint; it replaces one that still waits."""
         self._waiting = setpoint
         self._woken.set()
-        if (setpoint.setpoint_a > 0) is not self._state.wanted:
+        if self._plan.level_within(setpoint.setpoint_a) != self.state.wanted:
             self._urgent.set()
+
+    def tell(self, wish: Wish) -> None:
+        """Take what is set by hand."""
+        self._told = wish
+        self._woken.set()
+
+    def on_reading(self, subject: str, data: bytes) -> None:
+        """Take what the meter of its temperature says."""
+        try:
+            self._felt = _READING.decode(data, subject)
+        except ContractError as fault:
+            self._plugs.ctx.metrics.refused.labels("contract").inc()
+            self._plugs.ctx.complain(f"reading {subject}", str(fault))
+            return
+        self._woken.set()
 
     async def run(self) -> None:
         """Serve the plug until cancelled."""
         while True:
             try:
-                async with DRIVERS[self._plan.driver](self._plan, self._access) as driver:
+                async with open_device(self._plan, self._access) as driver:
                     await self._serve(driver)
             except DeviceError as trouble:
                 self._complain(trouble)
             await asyncio.sleep(REOPEN_S)
 
-    async def _serve(self, driver: PlugDriver) -> None:
+    async def _serve(self, driver: LevelDriver) -> None:
         fact: Fact = Passed()
         while True:
-            self._state, output = step(self._plan, self._state, fact, self._now())
+            self.state, output = step(self._plan, self.state, fact, self._now())
             self._tell(output)
             if output.command is not None:
                 fact = await self._switch(driver, output.command)
             else:
                 fact = await self._next(driver, output.next_look_s)
 
-    async def _next(self, driver: PlugDriver, next_look_s: float) -> Fact:
+    async def _next(self, driver: LevelDriver, next_look_s: float) -> Fact:
         wait_s = min(LONGEST_WAIT_S, next_look_s - self._now().at_s)
         if wait_s > 0:
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):
                     await self._woken.wait()
         waiting, self._waiting = self._waiting, None
-        self._woken.clear()
+        if self._told is None and self._felt is None:
+            self._woken.clear()
         self._urgent.clear()
         if waiting is not None:
             return Given(waiting)
+        told, self._told = self._told, None
+        if told is not None:
+            return Told(told)
+        reading, self._felt = self._felt, None
+        if reading is not None:
+            return Felt(reading)
         return await self._look(driver) if next_look_s <= self._now().at_s else Passed()
 
-    async def _look(self, driver: PlugDriver) -> Fact:
+    async def _look(self, driver: LevelDriver) -> Fact:
         looking = asyncio.create_task(self._prepare_and_observe(driver))
         urgent = asyncio.create_task(self._urgent.wait())
         try:
@@ -145,7 +223,7 @@ class PlugTask:
         finally:
             await ended(looking, urgent)
 
-    async def _prepare_and_observe(self, driver: PlugDriver) -> Fact:
+    async def _prepare_and_observe(self, driver: LevelDriver) -> Fact:
         try:
             if not self._prepared:
                 await self._prepare(driver)
@@ -154,19 +232,19 @@ class PlugTask:
             self._complain(trouble)
             return Failed(str(trouble))
 
-    async def _prepare(self, driver: PlugDriver) -> None:
+    async def _prepare(self, driver: LevelDriver) -> None:
         try:
-            await driver.prepare(self._plan.failsafe_on)
+            await driver.prepare(self._plan.failsafe_level)
         except DeviceError as trouble:
             if trouble.trouble == "silent":
                 raise
             self._complain(trouble)  # an older device without that setting is controlled all the same
         self._prepared = True
 
-    async def _switch(self, driver: PlugDriver, command: Command) -> Fact:
+    async def _switch(self, driver: LevelDriver, command: Command) -> Fact:
         self._plugs.metrics.command(self._plan.site, self._plan.load)
         try:
-            await driver.switch(command.on, command.revert_s)
+            await driver.switch(command.level, command.revert_s)
         except DeviceError as trouble:
             self._complain(trouble)
             return Failed(str(trouble))
@@ -212,5 +290,6 @@ async def run(ctx: Context) -> None:
 
     ctx.spawn("devices", close_last, drains=True)
     ctx.spawn("sites", lambda: run_until(watch_sites(ctx, plugs.on_site), ctx.stopping))
+    ctx.spawn("overrides", lambda: run_until(plugs.watch_overrides(), ctx.stopping))
     ctx.health.set("devices", True)
     ctx.health.set("setpoints", True)

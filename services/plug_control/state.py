@@ -5,30 +5,26 @@ Times are s of the monotonic clock unless they say otherwise.
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
-from evenload.contracts.events import Alert, LoadState, Setpoint, SetpointResult
+from evenload.contracts.events import Alert, LoadState, MeterReading, Setpoint, SetpointResult
+from services.plug_control.core import Now as Now
+from services.plug_control.core import Steer, Wish
 from services.plug_control.observation import Observation
 from services.plug_control.raw import RawObservation
+from services.plug_control.sensor import Sensor
 
 QUICK_TRIES = 3
 """So many commands without effect, and the plug counts as refusing."""
-Answer = Literal["applied", "refused", "unreachable"]
-
-
-class Now(Struct, frozen=True):
-    """s of the monotonic clock, and UTC."""
-
-    at_s: float
-    utc: datetime
+Answer = Literal["applied", "clamped", "refused", "unreachable"]
 
 
 class Command(Struct, frozen=True):
-    """Switch the relay; after `revert_s` the device goes back by itself, None = it does not."""
+    """Set the level, 0 = off; after `revert_s` the device goes back by itself, None = it does not."""
 
-    on: bool
+    level: int
     revert_s: float | None = None
 
 
@@ -42,6 +38,18 @@ class Looked(Struct, frozen=True):
     """The device said how it is."""
 
     raw: RawObservation
+
+
+class Felt(Struct, frozen=True):
+    """The meter of its temperature said something."""
+
+    reading: MeterReading
+
+
+class Told(Struct, frozen=True):
+    """What is set by hand for it changed."""
+
+    wish: Wish
 
 
 class Switched(Struct, frozen=True):
@@ -58,7 +66,7 @@ class Passed(Struct, frozen=True):
     """Nothing but time."""
 
 
-Fact = Given | Looked | Switched | Failed | Passed
+Fact = Given | Looked | Felt | Told | Switched | Failed | Passed
 
 
 class PlugState(Struct, frozen=True, kw_only=True):
@@ -69,13 +77,13 @@ class PlugState(Struct, frozen=True, kw_only=True):
     """The newest setpoint; in force until `lease_until_s`."""
     lease_until_s: float
     epoch: int = 0
-    wanted: bool | None = None
-    """What the relay shall be; None = nobody has said yet and the start's grace runs: leave it as it is."""
+    wanted: int | None = None
+    """The level that it shall have; None = nobody has said yet and the start's grace runs: leave it as it is."""
     in_flight: Command | None = None
     tries: int = 0
     """Commands sent for what is wanted since the relay last agreed."""
     next_try_s: float = 0.0
-    commanded: bool | None = None
+    commanded: int | None = None
     """What the device last took; None = nothing, or it did not stay."""
     sent_s: float | None = None
     """When it took it."""
@@ -87,6 +95,13 @@ class PlugState(Struct, frozen=True, kw_only=True):
     next_look_s: float = 0.0
     agreed: bool = False
     """The relay was as wanted at the last look."""
+    wish: Wish = Wish()
+    """What is set by hand."""
+    sensor: Sensor = Sensor()
+    memory: Any = None
+    """What the core of its kind remembers."""
+    steer: Steer | None = None
+    """What the core of its kind says; None = a plain plug, which its setpoint alone switches."""
     failures: int = 0
     failing_since_s: float | None = None
     trouble: str = ""

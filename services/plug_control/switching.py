@@ -1,7 +1,8 @@
 """When a plug's relay is switched, and what is believed of it. Pure.
 
 `step` takes one fact and returns the next state and what to do:
-* a setpoint above 0 wants the relay closed, 0 wants it open; without a live lease the failsafe is wanted. After a start
+* a setpoint wants the greatest level within it, 0 wants off; a kind of device with a core of its own may want another
+  (`steering.py`). Without a live lease the failsafe is wanted. After a start
   the relay is left as it is until a setpoint came or one lease length has passed.
 * A command is sent when the relay is not as wanted, or when the device's own timer must be armed again. One is in
   flight at a time. A relay that does not follow is tried again after 2 s, from the third time on after 10 s.
@@ -19,11 +20,13 @@ from services.plug_control.config import PlugPlan
 from services.plug_control.learning import learn
 from services.plug_control.observation import Observation, check
 from services.plug_control.reporting import FAILURES_BEFORE_LOST, is_seen, report
+from services.plug_control.sensor import felt
 from services.plug_control.state import (
     QUICK_TRIES,
     Command,
     Fact,
     Failed,
+    Felt,
     Given,
     Looked,
     Now,
@@ -31,7 +34,9 @@ from services.plug_control.state import (
     Passed,
     PlugState,
     Switched,
+    Told,
 )
+from services.plug_control.steering import steered
 
 START_GRACE_S = 15.0
 RISE_WAIT_S = 12.0
@@ -45,14 +50,17 @@ LOOK_EVERY_S, LOOK_AFTER_COMMAND_S, LONGEST_LOOK_PAUSE_S = 1.0, 0.4, 5.0
 IDLE_W, DRAWING_W = 1.0, 10.0
 
 
-def begin(now: Now) -> PlugState:
-    """Return the state of a plug that nothing is known of."""
-    return PlugState(started_s=now.at_s, lease_until_s=now.at_s + START_GRACE_S)
+def begin(now: Now, before: PlugState | None = None) -> PlugState:
+    """Return the state of a device that nothing is known of, but what its core remembers from `before`."""
+    fresh = PlugState(started_s=now.at_s, lease_until_s=now.at_s + START_GRACE_S)
+    if before is None:
+        return fresh
+    return structs.replace(fresh, memory=before.memory, sensor=before.sensor, wish=before.wish, told=before.told)
 
 
 def step(plan: PlugPlan, state: PlugState, fact: Fact, now: Now) -> tuple[PlugState, Output]:
     """Return the next state and what to do after `fact`."""
-    state = _want(plan, _take(plan, state, fact, now), now)
+    state = _want(plan, steered(plan, _take(plan, state, fact, now), now), now)
     command = _command(plan, state, now)
     if command is not None:
         pause_s = RETRY_SOON_S if state.tries + 1 < QUICK_TRIES else RETRY_LATER_S
@@ -70,7 +78,11 @@ def _take(plan: PlugPlan, state: PlugState, fact: Fact, now: Now) -> PlugState:
             look = check(plan, raw)
             if look is None:
                 return _failed(state, "it does not say its relay's state", now)
-            return _looked(state, look, now)
+            return _looked(plan, state, look, now=now)
+        case Felt(reading):
+            return structs.replace(state, sensor=felt(state.sensor, reading, now.at_s))
+        case Told(wish):
+            return structs.replace(state, wish=wish)
         case Switched():
             return _switched(state, now)
         case Failed(why):
@@ -97,15 +109,10 @@ def _given(state: PlugState, setpoint: Setpoint, now: Now) -> PlugState:
 
 def _want(plan: PlugPlan, state: PlugState, now: Now) -> PlugState:
     """Return the state with what is wanted now; a change starts over."""
-    if now.at_s < state.lease_until_s:
-        wanted = None if state.lease is None else state.lease.setpoint_a > 0
-    elif plan.failsafe_on and state.wanted is False and now.at_s < state.lease_until_s + RISE_WAIT_S:
-        wanted = False  # closing waits until the neighbours' leases have ended too: failsafes fit together only
-    else:
-        wanted = plan.failsafe_on
-    if wanted is state.wanted:
+    wanted = _permitted(plan, state, now) if state.steer is None or state.steer.level is None else state.steer.level
+    if wanted == state.wanted:
         return state
-    drawing = wanted is False and _draws(state.look)
+    drawing = wanted == 0 and not plan.runs_by_itself and _draws(state.look)
     return structs.replace(
         state,
         wanted=wanted,
@@ -119,10 +126,19 @@ def _want(plan: PlugPlan, state: PlugState, now: Now) -> PlugState:
     )
 
 
-def _looked(state: PlugState, look: Observation, now: Now) -> PlugState:
+def _permitted(plan: PlugPlan, state: PlugState, now: Now) -> int | None:
+    """Return the level that the lease permits, the failsafe's without one; None while nobody has said anything."""
+    if now.at_s < state.lease_until_s:
+        return None if state.lease is None else plan.level_within(state.lease.setpoint_a)
+    if plan.failsafe_level and state.wanted == 0 and now.at_s < state.lease_until_s + RISE_WAIT_S:
+        return 0  # closing waits until the neighbours' leases have ended too: failsafes fit together only
+    return plan.failsafe_level
+
+
+def _looked(plan: PlugPlan, state: PlugState, look: Observation, *, now: Now) -> PlugState:
     back = state.failing_since_s is not None
     state = structs.replace(
-        _watch_draw(state, look, now),
+        _watch_draw(plan, state, look, now=now),
         look=look,
         look_s=now.at_s,
         looked_at=now.utc,
@@ -134,7 +150,7 @@ def _looked(state: PlugState, look: Observation, now: Now) -> PlugState:
     )
     if state.wanted is None:
         return state
-    if look.relay_on is state.wanted:
+    if look.level == state.wanted:
         return structs.replace(state, agreed=True, tries=0, by_hand=False, next_try_s=now.at_s)
     return _moved(state, now) if state.agreed else state
 
@@ -145,10 +161,11 @@ def _moved(state: PlugState, now: Now) -> PlugState:
     return structs.replace(state, agreed=False, reverts_at_s=None, by_hand=not ran_out, next_try_s=now.at_s)
 
 
-def _watch_draw(state: PlugState, look: Observation, now: Now) -> PlugState:
-    drawing_since_s = (state.drawing_since_s or now.at_s) if state.wanted is False and _draws(look) else None
+def _watch_draw(plan: PlugPlan, state: PlugState, look: Observation, *, now: Now) -> PlugState:
+    at_fault = state.wanted == 0 and not plan.runs_by_itself and _draws(look)
+    drawing_since_s = (state.drawing_since_s or now.at_s) if at_fault else None
     drew = look.power_w is not None and look.power_w >= IDLE_W
-    unmeasured = look.power_w is None and look.relay_on
+    unmeasured = look.power_w is None and look.level > 0
     idle_since_s = None if drew or unmeasured or not state.wanted else state.idle_since_s
     drawn_w = learn(state.drawn_w, look.power_w)
     return structs.replace(state, drawing_since_s=drawing_since_s, idle_since_s=idle_since_s, drawn_w=drawn_w)
@@ -158,7 +175,7 @@ def _draws(look: Observation | None) -> bool:
     """Tell whether it draws; the relay alone decides where nothing is measured."""
     if look is None:
         return False
-    return look.relay_on if look.power_w is None else look.power_w > DRAWING_W
+    return look.level > 0 if look.power_w is None else look.power_w > DRAWING_W
 
 
 def _switched(state: PlugState, now: Now) -> PlugState:
@@ -167,7 +184,7 @@ def _switched(state: PlugState, now: Now) -> PlugState:
     return structs.replace(
         state,
         in_flight=None,
-        commanded=command.on,
+        commanded=command.level,
         sent_s=now.at_s,
         reverts_at_s=None if command.revert_s is None else now.at_s + command.revert_s,
         trouble="",
@@ -195,7 +212,7 @@ def _command(plan: PlugPlan, state: PlugState, now: Now) -> Command | None:
     """Return the command that is due, None when there is none."""
     if state.in_flight is not None or state.wanted is None or now.at_s < state.next_try_s:
         return None
-    timed = state.wanted in plan.reverts and state.wanted is not plan.failsafe_on
+    timed = (state.wanted > 0) in plan.reverts and state.wanted != plan.failsafe_level
     command = Command(state.wanted, REVERT_AFTER_S if timed else None)
     if not _as_wanted(state):
         return command
@@ -206,5 +223,5 @@ def _command(plan: PlugPlan, state: PlugState, now: Now) -> Command | None:
 def _as_wanted(state: PlugState) -> bool:
     """Tell whether the relay is as wanted, by the newer of the last look and the last command that was taken."""
     if state.look is None or not is_seen(state):
-        return state.commanded is state.wanted
-    return state.look.relay_on is state.wanted
+        return state.commanded == state.wanted
+    return state.look.level == state.wanted

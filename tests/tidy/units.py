@@ -23,6 +23,8 @@ SUFFIXES = (
     "_hz",
     "_ratio",
     "_deg",
+    "_k",
+    "_l",
 )
 WITHOUT_UNIT = frozenset({
     "factor", "fraction", "gain", "high", "l1", "l2", "l3", "low", "neutral", "number", "ratio", "raw", "scale",

@@ -21,6 +21,7 @@ from evenload.simulation.devices.live import Home, Kind, spoken, words
 
 GOLDEN = Path(__file__).parent / "golden"
 READ_INPUT = 4
+WRITES = (6, 16)
 MAX_WAIT_S = 30.0
 GARBAGE = 0x8000
 """Not there, or a number that cannot be, in every type."""
@@ -148,12 +149,15 @@ class ModbusDevice:
         self.most_masters = max(self.most_masters, self.masters)
 
     async def _answer(self, function: int, start: int, *rest: Any) -> ExcCodes | None:
-        address, count, held, _ = rest
+        address, count, held, written = rest
         if self.faults.delay_s:
             await asyncio.sleep(min(self.faults.delay_s, MAX_WAIT_S))
         self.requests += 1
         if self.faults.status is not None:
             return ExcCodes(self.faults.status)
+        if function in WRITES:
+            self.registers["holding"] |= {address + offset: word for offset, word in enumerate(written)}
+            return None
         if self._home is not None:
             self._live(spoken(self._home()))
         kind: Kind = "input" if function == READ_INPUT else "holding"

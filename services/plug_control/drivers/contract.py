@@ -28,4 +28,18 @@ class PlugDriver(Protocol):
         """Return what the device says of itself now."""
 
 
+class LevelDriver(Protocol):
+    """One device that is set to levels."""
+
+    async def prepare(self, level: int) -> None:
+        """Set the level that it has when it gets power again, where it has such a setting."""
+
+    async def switch(self, level: int, revert_s: float | None) -> None:
+        """Set the level; after `revert_s` the device goes back to its failsafe by itself."""
+
+    async def observe(self) -> RawObservation:
+        """Return what the device says of itself now; `relay` is its level."""
+
+
+OpenDevice = Callable[[PlugPlan, Access], AbstractAsyncContextManager[LevelDriver]]
 OpenPlug = Callable[[PlugPlan, Access], AbstractAsyncContextManager[PlugDriver]]

@@ -43,7 +43,7 @@ class MqttRelay:
 
     def __init__(self, broker: Broker, options: MqttPlug) -> None:
         self._broker, self._options = broker, options
-        self._state_path, self._power_path = _path(options.state_path), _path(options.power_path)
+        self._state_path, self._power_path = path_of(options.state_path), path_of(options.power_path)
         self._state: Any = None
         self._power: Any = None
 
@@ -79,7 +79,8 @@ class MqttRelay:
         return words.get(said.strip().lower(), {"true": True, "false": False}.get(said.strip().lower()))
 
 
-def _path(text: str) -> tuple[str | int, ...]:
+def path_of(text: str) -> tuple[str | int, ...]:
+    """Return the steps of a path; raise `DeviceError` for one that cannot be read."""
     try:
         return steps(text)
     except ValueError as fault:

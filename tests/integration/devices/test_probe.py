@@ -78,7 +78,7 @@ async def test_a_wrong_sign_is_said(emulators: Any) -> None:
 async def test_a_plug_is_looked_at_and_not_switched(emulators: Any) -> None:
     device = await emulators(ShellyPlug(PlugWorld(1990.0)))
     result = await evenload("probe", "shelly", device.address, "--plug")
-    assert "relay_on=False" in result.output, result.output
+    assert "level=0" in result.output, result.output
     assert not device.world.on
 
 

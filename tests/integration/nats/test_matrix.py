@@ -82,7 +82,7 @@ MAY_HEAR = {
     "meter_ingest": {"discovery"},
     "ocpp_gateway": {"setpoints", "calls", "discovery"},
     "allocator": {"readings", "states", "results", "limits", "commands", "discovery"},
-    "plug_control": {"setpoints", "discovery"},
+    "plug_control": {"readings", "setpoints", "discovery"},
     "home_assistant": {"decisions", "alerts", "discovery"},
     "limit_grid": set[str](),
     "operator": {

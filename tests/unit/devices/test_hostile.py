@@ -56,9 +56,7 @@ PLAN = MeterPlan(
     breaker_a=25.0,
     mqtt=None,
 )
-PLUG = PlugPlan(
-    site="home", load="p", driver="", options=None, power_w=2000, lines=("L1",), voltage_v=230, failsafe_on=False
-)
+PLUG = PlugPlan(site="home", load="p", driver="", options=None, levels_w=(0.0, 2000.0), lines=("L1",), voltage_v=230)
 FIELDS = reader(ValueFields(power_w="power", current_l1_a="emeters[0].current", soc_pct="total"), 1000.0, False)
 METERS = (
     lambda document: homewizard.sample_of(document, "here"),

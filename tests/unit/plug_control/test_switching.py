@@ -22,10 +22,9 @@ PLAIN = PlugPlan(
     load="heater",
     driver="mqtt",
     options=None,
-    power_w=2000,
+    levels_w=(0.0, 2000.0),
     lines=("L2",),
     voltage_v=230,
-    failsafe_on=False,
 )
 TIMED = structs.replace(PLAIN, reverts=frozenset({True, False}))
 
@@ -77,7 +76,7 @@ class Bench:
         if not self.answers:
             return Failed("no answer")
         if self.follows:
-            self.on = command.on
+            self.on = command.level > 0
         return Switched()
 
     def _look(self) -> Fact:
@@ -133,7 +132,7 @@ def test_a_relay_that_is_as_wanted_already_is_not_touched() -> None:
 
 @pytest.mark.parametrize("failsafe_on", [False, True])
 def test_the_end_of_the_lease_is_the_failsafe(failsafe_on: bool) -> None:
-    bench = Bench(structs.replace(PLAIN, failsafe_on=failsafe_on))
+    bench = Bench(structs.replace(PLAIN, failsafe_level=int(failsafe_on), dead_w=2000.0 * failsafe_on))
     bench.setpoint(0 if failsafe_on else 8.7)
     bench.run(14.8)
     assert bench.on is not failsafe_on
@@ -170,7 +169,7 @@ def test_off_needs_no_timer_when_off_is_the_failsafe() -> None:
     bench.run(1)
     bench.setpoint(0)
     bench.run(3)
-    assert [command for _, command in bench.commands] == [Command(False)]
+    assert [command for _, command in bench.commands] == [Command(0)]
     assert bench.last.failsafe_in_s == 0.0
 
 

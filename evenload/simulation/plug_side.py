@@ -1,0 +1,125 @@
+"""plug_control's real core around one simulated device, in virtual time: a relay, or a device with more levels."""
+
+from msgspec.structs import replace
+
+from evenload.contracts.events import LoadState, LoadStatus, MeterReading, Setpoint
+from evenload.simulation.virtual_time import MONOTONIC_START_S, utc
+from services.plug_control.config import PlugPlan
+from services.plug_control.core import Wish
+from services.plug_control.raw import RawObservation
+from services.plug_control.state import Fact, Failed, Felt, Given, Looked, Now, Passed, Switched, Told
+from services.plug_control.switching import begin, step
+
+_MOST_CALLS = 64
+
+
+class PlugSide:
+    """One device that measures; it does what it is told at once."""
+
+    def __init__(self, plan: PlugPlan, given: LoadStatus, now_s: float) -> None:
+        self._plan = plan
+        self._state = begin(_now(now_s))
+        self._given: LoadStatus = given
+        self._level, self._linked, self._drawn_a = plan.failsafe_level, True, 0.0
+        self._off_s: float | None = None
+        self._published: LoadState | None = None
+        self._news = False
+        self.alerts: frozenset[str] = frozenset()
+        """Kinds that stand."""
+        self._look(now_s)
+
+    def give(self, setpoint: Setpoint, now_s: float) -> None:
+        """Take the setpoint; the relay follows."""
+        self._feed(Given(setpoint), now_s)
+
+    def set_given(self, given: LoadStatus, now_s: float) -> None:
+        """Plug in or take away the device behind the plug."""
+        self._given, self._news = given, True
+
+    def replan(self, plan: PlugPlan, now_s: float) -> None:
+        """Take a changed site file: the service starts anew with this device, which stays as it is."""
+        if plan != self._plan:
+            before = self._state if plan.kind == self._plan.kind else None
+            self._plan, self._state = plan, begin(_now(now_s), before)
+            self._look(now_s)
+
+    def feel(self, reading: MeterReading, now_s: float) -> None:
+        """Let a temperature arrive."""
+        device = self._plan.device
+        if device is not None and device.sensor == reading.meter:
+            self._feed(Felt(reading), now_s)
+
+    def tell(self, wish: Wish, now_s: float) -> None:
+        """Let what is set by hand arrive."""
+        if wish != self._state.wish:
+            self._feed(Told(wish), now_s)
+
+    def link(self, up: bool, now_s: float) -> None:
+        """Lose or regain the plug's network."""
+        self._linked = up
+        self._look(now_s)
+
+    def advance(self, now_s: float, drawn_a: float) -> None:
+        """Let the plug's own timer run out, and look when it is time."""
+        if self._off_s is not None and now_s >= self._off_s:
+            self._level, self._off_s = self._plan.failsafe_level, None
+        changed, self._drawn_a = drawn_a != self._drawn_a, drawn_a
+        if changed or now_s >= self._state.next_look_s - MONOTONIC_START_S:
+            self._look(now_s)
+        else:
+            self._feed(Passed(), now_s)
+
+    def next_s(self) -> float:
+        """Return when the plug's own timer runs out; looks come with the meters' beat."""
+        return float("inf") if self._off_s is None else self._off_s
+
+    def offers_a(self, now_s: float) -> float:
+        """Return what its level lets pass."""
+        return self._plan.level_a(self._level)
+
+    def take_news(self) -> bool:
+        """Tell whether the core published."""
+        news, self._news = self._news, False
+        return news
+
+    def state(self, now_s: float) -> LoadState:
+        """Return what the core published last; a device that is not there is told as it is."""
+        if self._published is None:
+            return LoadState(
+                site=self._plan.site,
+                load=self._plan.load,
+                measured_at=utc(now_s),
+                status="unavailable",
+                reachable=False,
+            )
+        if self._given in ("charging", "preparing", "suspended_evse"):
+            return self._published
+        return replace(self._published, status=self._given)
+
+    def _look(self, now_s: float) -> None:
+        if not self._linked:
+            self._feed(Failed("no answer"), now_s)
+            return
+        power_w = self._drawn_a * self._plan.voltage_v * len(self._plan.lines)
+        self._feed(Looked(RawObservation(relay=self._level, power_w=power_w, voltage_v=self._plan.voltage_v)), now_s)
+
+    def _feed(self, fact: Fact, now_s: float) -> None:
+        """Run the core on a fact and do what it says, until nothing is left to do."""
+        for _ in range(_MOST_CALLS):
+            self._state, output = step(self._plan, self._state, fact, _now(now_s))
+            for alert in output.alerts:
+                self.alerts = self.alerts | {alert.kind} if alert.active else self.alerts - {alert.kind}
+            if output.load_state is not None:
+                self._published, self._news = output.load_state, True
+            if output.command is None:
+                return
+            if not self._linked:
+                fact = Failed("no answer")
+                continue
+            self._level = output.command.level
+            self._off_s = None if output.command.revert_s is None else now_s + output.command.revert_s
+            fact = Switched()
+
+
+def _now(now_s: float) -> Now:
+    return Now(MONOTONIC_START_S + now_s, utc(now_s))

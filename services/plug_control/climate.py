@@ -1,0 +1,97 @@
+"""When a room is heated or cooled, and with what. Pure.
+
+Heating: from any source (its mode) below target − band, up to the target; with the sun up to target + shift. Cooling is
+the same with the sign turned, so one set of latches serves both. A device that keeps its own temperature is only ever
+asked to move it, with the sun; what it draws by itself is its own affair.
+"""
+
+from datetime import datetime
+
+from msgspec import Struct, structs
+
+from evenload.contracts.events import Mode
+from evenload.site.heat import Climate
+from services.plug_control.config import PlugPlan
+from services.plug_control.core import Ask, Input, Now, Steer
+from services.plug_control.offering import nothing, offer_of
+from services.plug_control.sensor import IMPLAUSIBLE, LOST
+from services.plug_control.thermostat import STUCK_MOVED_K, Heated, aim_c, blind, heated, still_below
+
+PLAUSIBLE_C = (-30.0, 60.0)
+STUCK_AFTER_S = 4 * 3600.0
+"""A room whose sensor did not move for so long of heating or cooling: it hangs elsewhere, or is stuck."""
+
+
+class ClimateMemory(Struct, frozen=True, kw_only=True):
+    """What is remembered of a room."""
+
+    serves: bool = False
+    """Out of the comfort band, and not yet at the target."""
+    stores: bool = True
+    """The sun may still move it."""
+    boosted: datetime | None = None
+    """The boost (when it was set, UTC) that reached its target."""
+    heated: Heated = Heated()
+
+
+def step(plan: PlugPlan, memory: ClimateMemory | None, seen: Input, now: Now) -> tuple[ClimateMemory, Steer]:
+    """Return what is remembered, and what the device offers."""
+    climate = plan.device
+    assert isinstance(climate, Climate)
+    memory = memory or ClimateMemory()
+    temperature_c, trouble = seen.temperature_c, seen.trouble
+    if temperature_c is not None and climate.by == "switch":
+        on = (seen.power_w or 0.0) >= 0.5 * climate.power_w
+        warmed = heated(memory.heated, temperature_c, on, STUCK_AFTER_S, now_s=now.at_s)
+        memory = structs.replace(memory, heated=warmed)
+        if warmed.stuck:
+            text = f"it was on for {STUCK_AFTER_S / 3600:g} h, and it did not move by {STUCK_MOVED_K:g} K"
+            temperature_c, trouble = None, (IMPLAUSIBLE, text)
+    troubles: dict[str, str | None] = dict.fromkeys((LOST, IMPLAUSIBLE))
+    if trouble is not None:
+        troubles[trouble[0]] = trouble[1]
+    if temperature_c is None:
+        return memory, structs.replace(blind(plan, climate, seen), troubles=troubles)
+    memory = _latched(climate, memory, seen, temperature_c)
+    ask = _ask(climate, memory, seen)
+    off = "off" if _mode(climate, memory, seen) == "off" else "comfortable"
+    steer = Steer(offer=nothing(plan, off), level=0) if ask is None else Steer(offer=offer_of(plan, ask))
+    own = climate.by == "setpoint"
+    return memory, structs.replace(steer, temperature_c=round(temperature_c, 1), troubles=troubles, may_idle=own)
+
+
+def _mode(climate: Climate, memory: ClimateMemory, seen: Input) -> str:
+    mode = seen.wish.mode or climate.mode
+    done = mode == "boost" and memory.boosted == seen.wish.at
+    return climate.mode if done else mode
+
+
+def _latched(climate: Climate, memory: ClimateMemory, seen: Input, temperature_c: float) -> ClimateMemory:
+    """Return the memory after this temperature. Cooling turns the sign: then warmer is further from the goal."""
+    sign = 1.0 if climate.does == "heating" else -1.0
+    bound_c = climate.most_c if climate.does == "heating" else climate.least_c
+    target_c = aim_c(climate, seen)
+    shifted_c = sign * min(sign * (target_c + sign * climate.sun_shift_k), sign * bound_c)
+    value_c = sign * temperature_c
+    reached = value_c >= sign * target_c
+    return structs.replace(
+        memory,
+        serves=still_below(memory.serves, value_c, sign * target_c, climate.band_k),
+        stores=still_below(memory.stores, value_c, sign * shifted_c, climate.band_k),
+        boosted=seen.wish.at if seen.wish.mode == "boost" and reached else memory.boosted,
+    )
+
+
+def _ask(climate: Climate, memory: ClimateMemory, seen: Input) -> Ask | None:
+    mode = _mode(climate, memory, seen)
+    if mode == "off":
+        return None
+    if mode == "boost":
+        return Ask(mode="standard", reason="boost")
+    if memory.serves and climate.by == "switch" and mode in ("standard", "solar_priority"):
+        served: Mode = "standard" if mode == "standard" else "solar_priority"
+        return Ask(mode=served, reason="out of its comfort band")
+    if not memory.stores:
+        return None
+    word = "pre-heats" if climate.does == "heating" else "pre-cools"
+    return Ask(mode="excess" if mode == "excess" else "solar_only", reason=f"{word} with the sun")

@@ -1,0 +1,39 @@
+"""From what a device asks for to the offer that is published. Pure."""
+
+from itertools import pairwise
+
+from evenload.contracts.events import Offer
+from services.plug_control.config import PlugPlan
+from services.plug_control.core import Ask
+
+NEED_STEP_WH = 50.0
+"""Needs are told in steps: each change is an event of its own."""
+
+
+def offer_of(plan: PlugPlan, ask: Ask) -> Offer:
+    """Return the offer of a device that asks: all that its levels let it take."""
+    device = plan.device
+    assert device is not None, "only a device with a core offers"
+    return Offer(
+        mode=ask.mode,
+        min_a=plan.current_a(device.least_w),
+        max_a=plan.rated_a,
+        step_a=_step_a(plan),
+        all_or_nothing=device.all_or_nothing,
+        min_on_s=device.min_on_s,
+        min_off_s=device.min_off_s,
+        need_wh=None if ask.need_wh is None else round(ask.need_wh / NEED_STEP_WH) * NEED_STEP_WH,
+        until=ask.until,
+        reason=ask.reason,
+    )
+
+
+def _step_a(plan: PlugPlan) -> float:
+    """Return the widest gap between the levels at which it is on, A per line."""
+    levels_a = sorted(plan.current_a(power_w) for power_w in plan.levels_w if power_w > 0)
+    return round(max((above - below for below, above in pairwise(levels_a)), default=0.0), 1)
+
+
+def nothing(plan: PlugPlan, reason: str) -> Offer:
+    """Return the offer of a device that takes nothing now."""
+    return Offer(mode="off", min_a=0.0, max_a=0.0, step_a=0.0, need_wh=0.0, reason=reason)
