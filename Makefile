@@ -111,6 +111,9 @@ fuzz-socket: setup  ## N=100000: the same over sockets to a gateway process
 .PHONY: intruders
 intruders: setup  ## N=10000: connects without the right password; none may get in or put a station out
 	@$(BIN)/python -m tests.fuzz intruders --number $(or $(N),10000) --seed $(or $(SEED),1)
+.PHONY: replay
+replay: setup  ## F=FILE: make the decisions of a record again; without F a simulated day of four loads, and how long it takes
+	@$(if $(F),$(BIN)/evenload replay $(F),$(BIN)/python -m bench.replay)
 
 .PHONY: prove
 prove: setup  ## N=10000: random sites against an independent judge and an exact solver

@@ -156,7 +156,7 @@ def site_text(name: str, loads: int) -> str:
     return SITE.format(site=name, breaker_a=BREAKER_A, loads="\n".join(lines))
 
 
-async def measure(folder: Path, sites: int, loads: int, allocators: int, seconds: float) -> dict[str, Any]:
+async def measure(folder: Path, sites: int, loads: int, *, allocators: int, seconds: float) -> dict[str, Any]:
     """Return all figures."""
     async with broker(folder) as (url, bus), processes() as running:
         load = Load(bus, sites, loads)
@@ -262,7 +262,9 @@ def main() -> int:
     asked = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="evenload-bench-"))
     try:
-        found = asyncio.run(measure(folder, asked.sites, asked.loads, asked.allocators, asked.seconds))
+        found = asyncio.run(
+            measure(folder, asked.sites, asked.loads, allocators=asked.allocators, seconds=asked.seconds)
+        )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     if asked.json:

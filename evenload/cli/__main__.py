@@ -9,6 +9,8 @@ from evenload.cli.detect import detect
 from evenload.cli.doctor import doctor
 from evenload.cli.nats import nats
 from evenload.cli.probe import probe
+from evenload.cli.record import record
+from evenload.cli.replay import replay
 from evenload.cli.run import run
 from evenload.cli.schema import schema
 from evenload.cli.set_command import set_command
@@ -20,6 +22,7 @@ from evenload.cli.status import status
 from evenload.cli.tags import tag
 from evenload.cli.transactions import transactions
 from evenload.cli.up import up
+from evenload.cli.why import why
 
 EPILOG = """\b
 Begin:
@@ -28,6 +31,7 @@ Begin:
   evenload up home.yaml                manage it
   evenload station add CP001           let a charger connect
   evenload status --watch              what every load gets, and why
+  evenload why wallbox                 the same of one load, in sentences
 \b
 Exit status: 0 all is well, 1 refused or failed, 2 the command was written wrongly, 3 no running evenload reached.
 Completion: eval "$(_EVENLOAD_COMPLETE=bash_source evenload)"   (zsh_source, fish_source)
@@ -44,13 +48,16 @@ def main() -> None:
     """
 
 
-for command in (
+COMMANDS = (
     up,
     demo,
     check,
     site,
     simulate,
+    record,
+    replay,
     status,
+    why,
     set_command,
     run,
     schema,
@@ -63,7 +70,8 @@ for command in (
     doctor,
     backup,
     restore,
-):
+)
+for command in COMMANDS:
     main.add_command(command)
 for verb in VERBS:
     station.add_command(verb)

@@ -8,10 +8,11 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from evenload.cli.launch import SERVICES, Launch, keep_running, log_of
+from evenload.cli.launch import OUTWARD, SERVICES, Launch, keep_running, log_of
 from evenload.cli.ports import free_port
 from evenload.cli.running import default_data_dir
 from evenload.cli.supervisor import Child
+from evenload.simulation.demo_devices import NAMES
 from evenload.simulation.station_faults import FAULTS
 
 EXAMPLES = """\b
@@ -19,6 +20,8 @@ Examples:
   evenload demo                   until Ctrl-C
   evenload demo --seed 7          another day
   evenload demo --fault zero_ends_session    a wallbox that behaves as some do; --faults lists them
+  evenload demo --with huawei --with tasmota-plug
+                                  meter, sun and battery by a Huawei's registers, the heater on a Tasmota plug
   evenload status --watch         in a second terminal
   evenload set wallbox mode standard
 \b
@@ -30,9 +33,17 @@ plug answer on HTTP; everything else is what runs in production. Nothing is kept
 @click.command(epilog=EXAMPLES)
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Weather and habits.")
 @click.option("--speed", type=click.FloatRange(1, 600), default=60.0, show_default=True, help="Of sun and habits.")
+@click.option(
+    "--with",
+    "others",
+    multiple=True,
+    type=click.Choice(NAMES),
+    metavar="DEVICE",
+    help=f"A device in place of the home's usual ones; may be repeated. One of {', '.join(NAMES)}.",
+)
 @click.option("--fault", metavar="NAME", help="The wallbox behaves as such stations in the field do.")
 @click.option("--faults", is_flag=True, help="List what --fault takes, and end.")
-def demo(seed: int, speed: float, fault: str | None, *, faults: bool) -> None:
+def demo(seed: int, speed: float, others: tuple[str, ...], fault: str | None, *, faults: bool) -> None:
     """Run a simulated home with sun, battery, two charging stations and a heater, and show it live."""
     if faults:
         click.echo("\n".join(f"{name:28} {_says(name)}" for name in sorted(FAULTS)))
@@ -44,7 +55,9 @@ def demo(seed: int, speed: float, fault: str | None, *, faults: bool) -> None:
     if fault is not None:
         click.echo(f"The wallbox is an odd one, {fault}: {_says(fault)}")
     with tempfile.TemporaryDirectory(prefix="evenload-demo-", ignore_cleanup_errors=True) as folder:
-        asyncio.run(keep_running(_launch(Path(folder), seed, speed, fault), Console()))
+        changes = tuple(part for name in others for part in ("--with", name))
+        changes += ("--fault", fault) if fault else ()
+        asyncio.run(keep_running(_launch(Path(folder), seed, speed, changes), Console()))
 
 
 def _says(fault: str) -> str:
@@ -52,17 +65,9 @@ def _says(fault: str) -> str:
     return (FAULTS[fault].__doc__ or "").splitlines()[0]
 
 
-def _launch(folder: Path, seed: int, speed: float, fault: str | None) -> Launch:
+def _launch(folder: Path, seed: int, speed: float, changes: tuple[str, ...]) -> Launch:
     site_file, ocpp_port = folder / "home.yaml", free_port()
-    arguments: tuple[str, ...] = (
-        "--ocpp-url",
-        f"ws://127.0.0.1:{ocpp_port}",
-        "--seed",
-        str(seed),
-        "--speed",
-        f"{speed:g}",
-    )
-    arguments += ("--fault", fault) if fault else ()
+    arguments = ("--ocpp-url", f"ws://127.0.0.1:{ocpp_port}", "--seed", str(seed), "--speed", f"{speed:g}")
     return Launch(
         kind="demo",
         data_dir=folder,
@@ -71,13 +76,13 @@ def _launch(folder: Path, seed: int, speed: float, fault: str | None) -> Launch:
         nats_port=None,
         ocpp_host="127.0.0.1",
         ocpp_port=ocpp_port,
-        http_ports={name: free_port() for name in SERVICES},
+        http_ports={name: free_port() for name in (*SERVICES, OUTWARD)},
         open_stations=True,
         table=True,
         world=Child(
             name="simulated home",
             module="evenload.simulation.home",
-            arguments=(*arguments, "--site-out", str(site_file)),
+            arguments=(*arguments, *changes, "--site-out", str(site_file)),
             log=log_of(folder, "home"),
         ),
     )

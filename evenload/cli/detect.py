@@ -103,8 +103,9 @@ async def _place(access: Access, turns: asyncio.Semaphore, place: Place) -> list
         async with turns:
             if not await _is_open(place.host, port):
                 continue
-            for identify in EVERY if who is None else (who,):
-                identities = await identify(access, place.host, port)
+            for group in EVERY if who is None else ((who,),):
+                told = await asyncio.gather(*(identify(access, place.host, port) for identify in group))
+                identities = next((one for one in told if one), ())
                 found += [Found(Place(place.host, port), identity) for identity in identities]
                 if identities:
                     break

@@ -4,15 +4,16 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from evenload.cli.device_notes_both import HOMEWIZARD, HTTP_JSON, MQTT, SHELLY, TASMOTA
+
 
 class Note(Struct, frozen=True, kw_only=True):
-    """One driver. `by_hand`: its page is written by hand."""
+    """One driver."""
 
     reads: str = ""
     switches: str = ""
     title: str = ""
     text: str = ""
-    by_hand: bool = False
 
 
 MODBUS = """Any device whose registers you know. A value is `holding` or `input`, the address as it goes over the
@@ -108,10 +109,13 @@ meters:
 * Versions 2 and 3: `baud: 9600` (7 bits, even parity) and `period_s: 10`.
 * The telegrams are those of [`dsmr`](dsmr.md).
 """
-TASMOTA_MQTT = """Relays with Tasmota over the site's MQTT broker, where the device's HTTP is off or has a password.
+TASMOTA_MQTT = """Relays, energy meters and reading heads with Tasmota over the site's MQTT broker, where the
+device's HTTP is off or has a password.
 
 ```yaml
 mqtt: {broker: mqtt://192.168.1.10}
+meters:
+  p1: {role: grid, driver: tasmota_mqtt, topic: tasmota_head}
 loads:
   heater:
     type: plug
@@ -123,6 +127,8 @@ loads:
 
 * The topic stands in the device: configuration, MQTT. The full topic must be `%prefix%/%topic%/`, as it is by
   default.
+* A meter is asked by `Status 8` each period, for what it tells by itself comes too seldom. Which values: as with
+  [`tasmota`](tasmota.md).
 * Each switching on sets its PulseTime, so that it goes off by itself 60 s after nobody renews it.
 * Its last will tells at once that it is gone.
 """
@@ -208,13 +214,11 @@ both use:
 mqtt: {broker: mqtt://192.168.1.10, user: evenload, password_file: mqtt.key, discovery: true}
 ```
 
-```
-EVENLOAD_NATS_URL=nats://127.0.0.1:4222 evenload run home_assistant
-```
+`evenload up` then runs the service for it beside the others; elsewhere: `evenload run home_assistant`.
 
-* The site: import, solar, health, distribution (select), problem (with the active alerts as attributes). A load:
-  setpoint, measured, status, reason, mode (select), priority and limit (numbers). A circuit: limit, and whether it
-  binds.
+* The site: import, solar, health, distribution (select), problem (with the active alerts and what to do as attributes).
+  A load: setpoint, measured, status, reason, mode (select), priority and limit (numbers), problem. A circuit: limit,
+  whether it binds, problem. A meter: problem.
 * A change there is a command as by `evenload set`, and shown as "by hand". What is refused falls back to what is in
   force.
 * When the service ends or dies, the entities are unavailable. A load that is taken out of the site file disappears.
@@ -258,15 +262,37 @@ NOTES: Mapping[str, Note] = {
         title="Home Assistant",
         text=HOMEASSISTANT,
     ),
-    "homewizard": Note(reads="HomeWizard P1 meter, kWh meters", switches="HomeWizard energy socket", by_hand=True),
-    "http_json": Note(reads="any HTTP address that answers with JSON", by_hand=True),
+    "homewizard": Note(
+        reads="HomeWizard P1 meter, kWh meters",
+        switches="HomeWizard energy socket",
+        title="HomeWizard",
+        text=HOMEWIZARD,
+    ),
+    "http_json": Note(reads="any HTTP address that answers with JSON", title="Any JSON over HTTP", text=HTTP_JSON),
     "modbus": Note(reads="any registers over Modbus TCP", title="Modbus", text=MODBUS),
-    "mqtt": Note(reads="any MQTT topic with a number or a JSON document", switches="any relay on MQTT", by_hand=True),
+    "mqtt": Note(
+        reads="any MQTT topic with a number or a JSON document",
+        switches="any relay on MQTT",
+        title="MQTT",
+        text=MQTT,
+    ),
     "sg_ready": Note(switches="SG Ready heat pumps by two relays", title="SG Ready", text=SG_READY),
-    "shelly": Note(reads="Shelly 3EM, Pro 3EM, EM, PM, 1PM", switches="Shelly Gen2 and later relays", by_hand=True),
+    "shelly": Note(
+        reads="Shelly 3EM, Pro 3EM, EM, PM, 1PM, plugs",
+        switches="Shelly relays and plugs of all generations",
+        title="Shelly",
+        text=SHELLY,
+    ),
     "sunspec": Note(reads="SunSpec inverters, meters and batteries over Modbus TCP", title="SunSpec", text=SUNSPEC),
-    "tasmota": Note(reads="Tasmota energy meters", switches="Tasmota relays", by_hand=True),
-    "tasmota_mqtt": Note(switches="Tasmota relays over MQTT", title="Tasmota over MQTT", text=TASMOTA_MQTT),
+    "tasmota": Note(
+        reads="Tasmota energy meters and reading heads", switches="Tasmota relays", title="Tasmota", text=TASMOTA
+    ),
+    "tasmota_mqtt": Note(
+        reads="Tasmota energy meters and reading heads over MQTT",
+        switches="Tasmota relays over MQTT",
+        title="Tasmota over MQTT",
+        text=TASMOTA_MQTT,
+    ),
     "tplink": Note(switches="TP-Link Kasa plugs", title="TP-Link Kasa", text=TPLINK),
     "tuya": Note(switches="Tuya plugs (extra `tuya`)", title="Tuya", text=TUYA),
 }

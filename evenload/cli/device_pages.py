@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from evenload.cli.device_notes import NOTES, Note
 from evenload.contracts.events import MeterRole
-from evenload.site.drivers import HAS_TIMER, METER_DRIVERS, PLUG_DRIVERS, EntityFields, RegisterFields
+from evenload.site.drivers import HAS_TIMER, METER_DRIVERS, PLUG_DRIVERS, EntityFields, RegisterFields, ValueFields
 from evenload.site.reference import section
 from services.meter_ingest.makes.contract import Make, Registers
 from services.meter_ingest.makes.table import MAKES
@@ -31,7 +31,7 @@ class Entry(Struct, frozen=True):
 def pages() -> dict[str, str]:
     """Return the text of each page that is made, by driver."""
     made = {name: _make_page(name, make) for name, make in MAKES.items()}
-    return made | {name: _note_page(name, note) for name, note in NOTES.items() if not note.by_hand}
+    return made | {name: _note_page(name, note) for name, note in NOTES.items()}
 
 
 def indexed(text: str) -> str:
@@ -84,6 +84,8 @@ def _note_page(name: str, note: Note) -> str:
         parts.append(section("Keys of the meter", METER_DRIVERS[name]))
     if name == "modbus":
         parts.append(section("`registers`", RegisterFields))
+    if name in ("mqtt", "http_json"):
+        parts.append(section("`fields`", ValueFields))
     if name == "homeassistant":
         parts.append(section("`entities`", EntityFields))
     if name in PLUG_DRIVERS:

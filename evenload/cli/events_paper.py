@@ -78,6 +78,8 @@ _HEAD = ("| field | type | meaning |", "|---|---|---|")
 
 
 def _type_table(name: str, schema: dict[str, Any]) -> str:
+    if "properties" not in schema:
+        return _list_table(name, schema)
     required = set(schema.get("required", ()))
     stamped = "boot" in schema["properties"]
     hidden = ("type", *_STAMPS) if stamped else ("type",)
@@ -85,6 +87,14 @@ def _type_table(name: str, schema: dict[str, Any]) -> str:
     rows = [_row(key, value, required=key in required) for key, value in fields.items()]
     more = ["", "With the [stamps](#stamps)."] if stamped else []
     return "\n".join([f"### {name}\n", schema.get("description", "") + "\n", *_HEAD, *rows, *more, ""])
+
+
+def _list_table(name: str, schema: dict[str, Any]) -> str:
+    """Return the table of a struct that is a list in JSON: its fields by their place."""
+    rows = [_row(str(place), field, required=True) for place, field in enumerate(schema["prefixItems"], 1)]
+    return "\n".join(
+        [f"### {name}\n", schema.get("description", "") + "\n", "| place |" + _HEAD[0][9:], _HEAD[1], *rows, ""]
+    )
 
 
 def _row(name: str, schema: dict[str, Any], required: bool) -> str:

@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from typing import TypeVar
 
 import msgspec
 
@@ -13,6 +14,7 @@ from evenload.runtime.bus import Bus, BusTimeout
 from evenload.runtime.clock import Clock
 
 MAX_SUBJECTS = 500
+Wanted = TypeVar("Wanted", bound=StatusEvent)
 ASK_S = 2.0
 
 
@@ -26,7 +28,7 @@ async def last_known(bus: Bus, clock: Clock) -> View:
         ("alerts", subjects.alerts(), Alert),
     ):
         for subject in await _stored_subjects(bus, stream, pattern):
-            event = await _newest(bus, stream, subject, wanted)
+            event = await newest(bus, stream, subject, wanted)
             if event is not None:
                 view = heard(view, event, clock.monotonic() - _age_s(event, clock.utc()))
     return view
@@ -42,7 +44,8 @@ async def _stored_subjects(bus: Bus, stream: str, pattern: str) -> list[str]:
     return sorted(answer.get("state", {}).get("subjects") or {})[:MAX_SUBJECTS]
 
 
-async def _newest(bus: Bus, stream: str, subject: str, wanted: type[StatusEvent]) -> StatusEvent | None:
+async def newest(bus: Bus, stream: str, subject: str, wanted: type[Wanted]) -> Wanted | None:
+    """Return the newest stored event on `subject`; None when there is none that can be read."""
     try:
         data = await bus.request(f"$JS.API.DIRECT.GET.{stream}.{subject}", b"", ASK_S)
         return decode_as(wanted, data, subject)

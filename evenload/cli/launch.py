@@ -25,6 +25,7 @@ from evenload.cli.running import Running
 from evenload.cli.site import apply_file, in_force
 from evenload.cli.sites import site_records
 from evenload.cli.supervisor import Child, Note, Supervisor
+from evenload.contracts.records import SiteRecord
 from evenload.runtime import logs
 from evenload.runtime.apply import apply_site
 from evenload.runtime.bus import BusError
@@ -35,9 +36,12 @@ from evenload.runtime.server import EmbeddedServer
 from evenload.runtime.server_config import ServerError
 from evenload.runtime.settings import Settings
 from evenload.site.findings import ConfigError
+from evenload.site.load import load_text
 
 SERVICES = ("meter_ingest", "plug_control", "ocpp_gateway", "allocator")
-HTTP_PORTS = {"allocator": 9110, "meter_ingest": 9111, "ocpp_gateway": 9112, "plug_control": 9113}
+OUTWARD = "home_assistant"
+"""Runs beside them as soon as a site says `mqtt: {discovery: true}`."""
+HTTP_PORTS = {"allocator": 9110, "meter_ingest": 9111, "ocpp_gateway": 9112, "plug_control": 9113, OUTWARD: 9114}
 CONNECT_S = 15.0
 LAST_S = 0.8
 """What is left of the 5 s for connection and server once the services have ended."""
@@ -89,12 +93,15 @@ async def _live(launch: Launch, console: Console) -> None:
         stack.push_async_callback(supervisor.stop)
         stack.callback(say, "stopping")
         await _set_up(launch, bus, supervisor, say=say)
+        services = Services(launch, server.url, supervisor)
         for service in SERVICES:
-            supervisor.start(_service(service, launch, server.url))
-        stack.callback(_tell_where(launch, server.url, say))
+            services.start(service)
+        for record in (await site_records(bus)).values():
+            services.serve(record)
+        stack.callback(_tell_where(launch, server.url, services.names, say=say))
         await watch.start()
         table = [show(watch, clock, console)] if launch.table else []
-        await asyncio.gather(follow(launch.site_files, _applier(bus, note)), *table)
+        await asyncio.gather(follow(launch.site_files, _applier(bus, note, services.serve)), *table)
 
 
 async def _set_up(launch: Launch, bus: NatsBus, supervisor: Supervisor, *, say: Note) -> None:
@@ -158,6 +165,26 @@ def _own_log(launch: Launch) -> Iterator[None]:
         yield
 
 
+class Services:
+    """The services that run; each is started once."""
+
+    def __init__(self, launch: Launch, nats_url: str, supervisor: Supervisor) -> None:
+        self._launch, self._nats_url, self._supervisor = launch, nats_url, supervisor
+        self.names: list[str] = []
+
+    def start(self, name: str) -> None:
+        """Start a service that does not run yet."""
+        if name not in self.names:
+            self.names.append(name)
+            self._supervisor.start(_service(name, self._launch, self._nats_url))
+
+    def serve(self, record: SiteRecord) -> None:
+        """Start what this site needs beside the others."""
+        site = load_text(record.text, record.source).site
+        if site is not None and site.mqtt is not None and site.mqtt.discovery:
+            self.start(OUTWARD)
+
+
 def _service(name: str, launch: Launch, nats_url: str) -> Child:
     return Child(
         name=name,
@@ -206,7 +233,7 @@ def _noter(watch: Watch) -> Note:
     return note
 
 
-def _applier(bus: NatsBus, note: Note) -> Callable[[Path], Awaitable[None]]:
+def _applier(bus: NatsBus, note: Note, serve: Callable[[SiteRecord], None]) -> Callable[[Path], Awaitable[None]]:
     async def apply(path: Path) -> None:
         try:
             record = await apply_site(bus, path.read_text(encoding="utf-8-sig"), str(path), SystemClock().utc())
@@ -218,11 +245,12 @@ def _applier(bus: NatsBus, note: Note) -> Callable[[Path], Awaitable[None]]:
             note(f"{path} could not be applied: {fault}; save it again")
         else:
             note(in_force(record))
+            serve(record)
 
     return apply
 
 
-def _tell_where(launch: Launch, nats_url: str, say: Note) -> Callable[[], None]:
+def _tell_where(launch: Launch, nats_url: str, services: list[str], *, say: Note) -> Callable[[], None]:
     """Write the file by which other commands find us; return what removes it."""
     name, pid = f"{launch.kind}.json", os.getpid()
     found = Running(
@@ -230,7 +258,7 @@ def _tell_where(launch: Launch, nats_url: str, say: Note) -> Callable[[], None]:
         nats_url=nats_url,
         ocpp_url=f"ws://{launch.ocpp_host}:{launch.ocpp_port}",
         data_dir=str(launch.data_dir),
-        http={service: f"http://127.0.0.1:{port}" for service, port in launch.http_ports.items()},
+        http={service: f"http://127.0.0.1:{launch.http_ports[service]}" for service in services},
     )
     try:
         running.write(launch.run_dir, name, found)

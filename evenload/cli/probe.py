@@ -31,7 +31,7 @@ from services.plug_control.observation import check
 
 ADDRESS_KEYS = {"http_json": "url", "dsmr_serial": "port", "mqtt": "topic", "tasmota_mqtt": "topic"}
 """Driver → the key that HOST stands for, where it is another than `host`."""
-LONGEST_WAIT_S = 30.0
+LONGEST_WAIT_S, RETRY_S = 30.0, 2.0
 NAME = "probe"
 
 
@@ -135,17 +135,39 @@ async def _show(site: Site, asked: Asked, *, watch: bool) -> None:
 
 
 async def _show_meter(plan: MeterPlan, access: Access, *, watch: bool) -> None:
-    first = True
-    async with aclosing(readings(plan, access)) as found:
-        while True:
-            async with asyncio.timeout(LONGEST_WAIT_S):
-                raw, outcome = await anext(found)
-            if first or not watch:
-                click.echo("raw\n" + "\n".join(raw_lines(raw)) + "\n\nnormalised")
-            click.echo("\n".join(reading_lines(outcome)) if not watch else _one_line(outcome))
-            first = False
-            if not watch:
-                return
+    shown = False
+    while True:
+        try:
+            async with aclosing(readings(plan, access)) as found:
+                while True:
+                    raw, outcome = await _next(found, plan)
+                    if not shown:
+                        click.echo("raw\n" + "\n".join(raw_lines(raw)) + "\n\nnormalised")
+                    shown = True
+                    click.echo("\n".join(reading_lines(outcome)) if not watch else _one_line(outcome))
+                    if not watch:
+                        return
+        except DeviceError as trouble:
+            await _go_on(trouble, watch=watch)
+
+
+async def _next(
+    found: AsyncGenerator[tuple[RawSample, Normalised], None], plan: MeterPlan
+) -> tuple[RawSample, Normalised]:
+    try:
+        async with asyncio.timeout(LONGEST_WAIT_S):
+            return await anext(found)
+    except TimeoutError as fault:
+        why = f"nothing came within {LONGEST_WAIT_S:g} s"
+        raise DeviceError("silent", plan.driver, why, "does it send by itself; is the topic or port right") from fault
+
+
+async def _go_on(trouble: DeviceError, *, watch: bool) -> None:
+    """Tell the trouble and wait a little while watching; else raise it."""
+    if not watch:
+        raise trouble
+    click.echo(f"{datetime.now(UTC):%H:%M:%S}  {trouble}")
+    await asyncio.sleep(RETRY_S)
 
 
 async def readings(plan: MeterPlan, access: Access) -> AsyncGenerator[tuple[RawSample, Normalised], None]:
@@ -207,7 +229,11 @@ async def _show_plug(plan: PlugPlan, access: Access, *, watch: bool) -> None:
     async with PLUGS[plan.driver](plan, access) as plug:
         await asyncio.sleep(0.5 if plan.mqtt else 0.0)  # retained states come a moment after subscribing
         while True:
-            raw = await plug.observe()
+            try:
+                raw = await plug.observe()
+            except DeviceError as trouble:
+                await _go_on(trouble, watch=watch)
+                continue
             look = check(plan, raw)
             click.echo(f"raw         {raw}")
             click.echo(f"normalised  {look if look is not None else 'refused: it does not say whether it is on'}")

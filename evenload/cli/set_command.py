@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from evenload.cli.connection import connected, system_options
+from evenload.cli.durations import duration_s
 from evenload.cli.failures import Failure
 from evenload.cli.sites import the_site
 from evenload.contracts import subjects
@@ -46,8 +47,6 @@ Examples:
 Modes: standard (of a tank or a room also: normal), solar_priority, solar_only, excess, off; boost where it heats.
 Exit status: 0 in force, 1 not accepted, 3 nobody answers.
 """
-_DURATION = re.compile(r"^(\d+)\s*(s|m|min|h|d)$")
-_SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
 
 
 @click.command(name="set", epilog=EXAMPLES)
@@ -135,9 +134,9 @@ def _celsius(value: str) -> float:
 
 def until_from(text: str, now: datetime) -> datetime:
     """Return the end that `text` names, UTC: a duration, a time of day (the next one), or a date and time (local)."""
-    duration = _DURATION.match(text)
-    if duration:
-        return (now + timedelta(seconds=int(duration[1]) * _SECONDS[duration[2]])).astimezone(UTC)
+    lasts_s = duration_s(text)
+    if lasts_s is not None:
+        return (now + timedelta(seconds=lasts_s)).astimezone(UTC)
     try:
         if re.fullmatch(r"\d{1,2}:\d{2}", text):
             hour, minute = map(int, text.split(":"))

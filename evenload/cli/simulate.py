@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 
 from evenload.cli.check import report
+from evenload.cli.record_files import Writer, create
+from evenload.runtime.clock import SystemClock
 from evenload.simulation.runner import ScenarioResult, run_paths, totals
 from evenload.site.findings import ConfigError
 
@@ -15,6 +17,7 @@ Examples:
   evenload simulate tests/scenarios                  all of a folder
   evenload simulate --trace my-day.yaml              one line a step, only changes (legend: docs/trace.md)
   evenload simulate --json scenarios | jq .passed    one JSON object a scenario
+  evenload simulate --record day.jsonl my-day.yaml   keep what was published; then: evenload replay day.jsonl
 \b
 Exit status: 0 all passed, 1 one or more failed or cannot be read.
 """
@@ -24,10 +27,16 @@ Exit status: 0 all passed, 1 one or more failed or cannot be read.
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
 @click.option("--trace", is_flag=True, help="Print one line a step, only when something changed.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each scenario.")
-def simulate(paths: tuple[Path, ...], trace: bool, as_json: bool) -> None:
+@click.option("--record", type=click.Path(path_type=Path, dir_okay=False), help="Write a record to this new file.")
+def simulate(paths: tuple[Path, ...], trace: bool, as_json: bool, record: Path | None) -> None:
     """Run the scenarios in files and folders and compare with what they expect."""
+    tracer = _tracer(as_json) if trace else None
     try:
-        results = run_paths(paths, _tracer(as_json) if trace else None)
+        if record is None:
+            results = run_paths(paths, tracer)
+        else:
+            with create(record) as out:
+                results = run_paths(paths, tracer, Writer(out, SystemClock().utc(), "simulation").write)
     except ConfigError as fault:
         report(fault.findings)
         raise click.exceptions.Exit(1) from fault

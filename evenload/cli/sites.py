@@ -37,6 +37,11 @@ async def the_site(bus: Bus, named: str | None, target: str) -> str:
     raise AssertionError("a name that is known is held by a site")
 
 
+async def known_site(bus: Bus, name: str) -> str:
+    """Return the name of a site in force; ends the command when there is none."""
+    return _known(name, sorted(await site_records(bus)), "site")
+
+
 def loads_of(record: SiteRecord) -> tuple[str, ...]:
     """Return the names of a site's loads."""
     site = load_text(record.text, record.source).site

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.json import schema_components
 
-from evenload.contracts import commands, events, records, subjects
+from evenload.contracts import basis, commands, events, records, subjects
 
 
 class Entry(Struct, frozen=True, kw_only=True):
@@ -68,6 +68,12 @@ EVENTS: tuple[Entry, ...] = (
         where=subjects.decision(_SITE),
         types=(events.Decision,),
         publisher="allocator; on change and each 60 s",
+        kept="stream `history`",
+    ),
+    Entry(
+        where=subjects.basis(_SITE),
+        types=(basis.Basis,),
+        publisher="allocator; when it takes the site, on a changed configuration and each 10 min",
         kept="stream `history`",
     ),
     Entry(

@@ -220,12 +220,29 @@ class LoadDecision(Struct, frozen=True, kw_only=True):
     timer: Annotated[Timer | None, Meta(description="its next timer; None = nothing will happen by itself")] = None
 
 
+InputKind = Literal["meter", "load", "limit"]
+
+
 class InputUsed(Struct, frozen=True, kw_only=True):
     """A fact that a decision stood on."""
 
-    name: Annotated[str, Meta(description="meter or load")]
+    name: Annotated[str, Meta(description="meter, load or source of an outside limit")]
+    of: Annotated[InputKind, Meta(description="what the name is the name of")] = "meter"
     age_s: Annotated[Seconds | None, Meta(description="its age; None = never read")]
     state: Annotated[Literal["fresh", "frozen", "stale", "missing"], Meta(description="how far it was believed")]
+    boot: Annotated[str, Meta(description="its event's boot; empty = never read, or sent without stamps")] = ""
+    seq: Annotated[int, Meta(ge=0, description="its event's seq; 0 = never read, or sent without stamps")] = 0
+    heard_s: Annotated[float | None, Meta(description="its arrival on the allocator's clock, s; None = never")] = None
+
+
+class InputRef(Struct, frozen=True, array_like=True):
+    """A fact that was new to a decision, by the stamps of its event; a list in JSON."""
+
+    of: Annotated[InputKind, Meta(description="meter or load")]
+    name: Annotated[str, Meta(description="which one")]
+    boot: Annotated[str, Meta(description="its event's boot")]
+    seq: Annotated[int, Meta(ge=0, description="its event's seq")]
+    heard_s: Annotated[float, Meta(description="its arrival on the allocator's monotonic clock, s")]
 
 
 class Decision(Event, frozen=True, kw_only=True):
@@ -250,6 +267,12 @@ class Decision(Event, frozen=True, kw_only=True):
     soc_pct: Annotated[Percent | None, Meta(description="%; None = no battery or unknown")] = None
     loads: Annotated[tuple[LoadDecision, ...], Meta(description="each load, by name")] = ()
     inputs: Annotated[tuple[InputUsed, ...], Meta(description="facts it stood on")] = ()
+    now_s: Annotated[float, Meta(description="the allocator's monotonic clock at deciding, s")] = 0.0
+    step: Annotated[int, Meta(ge=0, description="number of this decision, told or not; 0 = not numbered")] = 0
+    basis: Annotated[int, Meta(ge=0, description="seq of the Basis in force, of the same boot; 0 = none")] = 0
+    steps: Annotated[
+        tuple["Step", ...], Meta(description="decisions since the one told before, the last is this one; for replay")
+    ] = ()
 
 
 class SiteLimit(Event, frozen=True, kw_only=True):
@@ -267,6 +290,25 @@ class SiteLimit(Event, frozen=True, kw_only=True):
     valid_s: Annotated[Seconds | None, Meta(description="heartbeat lease, s; None = holds until replaced")] = None
     failsafe_w: Annotated[Watts, Meta(description="limit when the heartbeat is missing, W")] = 4200.0
     why: Annotated[str, Meta(description="for people")] = ""
+
+
+class Held(Struct, frozen=True, kw_only=True):
+    """A fact as the allocator holds it, whole: for what the history does not keep, or cannot name."""
+
+    name: Annotated[str, Meta(description="meter, load or source of an outside limit")]
+    heard_s: Annotated[float, Meta(description="its arrival on the allocator's monotonic clock, s")]
+    returning: Annotated[bool, Meta(description="a limit's first message after its heartbeat was missing")] = False
+    event: Annotated[MeterReading | LoadState | SiteLimit, Meta(description="the event as it was understood")]
+
+
+class Step(Struct, frozen=True, array_like=True):
+    """One decision, told or not: when, and what was new to it; a list in JSON."""
+
+    now_s: Annotated[float, Meta(description="the allocator's monotonic clock at deciding, s")]
+    news: Annotated[tuple[InputRef, ...], Meta(description="facts that are in the history")] = ()
+    whole: Annotated[
+        tuple[Held, ...], Meta(description="facts that are not: outside limits, events without stamps")
+    ] = ()
 
 
 class Alert(Event, frozen=True, kw_only=True):

@@ -49,6 +49,11 @@ def decision(site: str = "*") -> str:
     return f"evenload.site.{site}.decision"
 
 
+def basis(site: str = "*") -> str:
+    """Subject of `Basis`."""
+    return f"evenload.site.{site}.basis"
+
+
 def limit(site: str = "*", source: str = "*") -> str:
     """Subject of `SiteLimit`."""
     return f"evenload.site.{site}.limit.{source}"

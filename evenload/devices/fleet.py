@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Generic, Protocol, TypeVar
 
+from evenload.devices.ending import ended
+
 P = TypeVar("P")
-CANCEL_AGAIN_S = 5.0
 
 
 class Parts(Protocol):
@@ -26,13 +27,7 @@ async def run_until(work: Coroutine[Any, Any, None], *events: asyncio.Event) -> 
         if working.done():
             working.result()
     finally:
-        for task in ends:
-            task.cancel()
-        while not working.done():
-            # Once is not enough: what it waits in may swallow it (asyncio.wait_for before Python 3.12).
-            working.cancel()
-            await asyncio.wait((working,), timeout=CANCEL_AGAIN_S)
-        await asyncio.gather(working, *ends, return_exceptions=True)
+        await ended(working, *ends)
 
 
 class Berth(Generic[P]):

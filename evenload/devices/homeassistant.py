@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from evenload.devices.backoff import Backoff
+from evenload.devices.ending import ended
 from evenload.devices.errors import DeviceError
 
 CALL_TIMEOUT_S = 5.0
@@ -122,8 +123,7 @@ class Home:
                     self._take(msgspec.json.decode(message.data))
         finally:
             if subscribing is not None:
-                subscribing.cancel()
-                await asyncio.gather(subscribing, return_exceptions=True)
+                await ended(subscribing)
             await self._switch(None)
 
     async def _switch(self, socket: aiohttp.ClientWebSocketResponse | None) -> None:
@@ -228,8 +228,7 @@ class Homes:
             if self._users[address] == 0:
                 del self._users[address]
                 _, task = self._running.pop(address)
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+                await ended(task)
 
 
 def home_address(host: str, token: str, *, secure: bool) -> HomeAddress:

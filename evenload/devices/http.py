@@ -35,20 +35,21 @@ class HttpDevice:
         self, path: str, query: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
     ) -> Any:
         """Return the decoded JSON answer of a GET; raise `DeviceError`."""
-        return await self._call("GET", path, params=query, headers=headers)
+        return decode(await self._call("GET", path, params=query, headers=headers), self.base_url + path)
+
+    async def text(self, path: str) -> str:
+        """Return the answer of a GET as text; raise `DeviceError`."""
+        return (await self._call("GET", path)).decode(errors="replace")
 
     async def put(self, path: str, body: Any) -> Any:
         """Return the decoded JSON answer of a PUT; raise `DeviceError`."""
-        return await self._call("PUT", path, data=msgspec.json.encode(body))
+        return decode(await self._call("PUT", path, data=msgspec.json.encode(body)), self.base_url + path)
 
     async def send(self, method: str, path: str, body: str | None, headers: Mapping[str, str] | None = None) -> None:
         """Send a request whose answer says nothing; raise `DeviceError` when it is refused or does not come."""
-        await self._request(method, path, data=body, headers=headers)
+        await self._call(method, path, data=body, headers=headers)
 
-    async def _call(self, method: str, path: str, **rest: Any) -> Any:
-        return decode(await self._request(method, path, **rest), self.base_url + path)
-
-    async def _request(self, method: str, path: str, **rest: Any) -> bytes:
+    async def _call(self, method: str, path: str, **rest: Any) -> bytes:
         url = self.base_url + path
         limit = aiohttp.ClientTimeout(total=self._timeout_s)
         try:

@@ -13,10 +13,14 @@ from evenload.devices.access import Access
 from evenload.devices.errors import DeviceError
 from evenload.devices.http import HttpDevice
 from evenload.devices.json_path import find
-from evenload.devices.modbus import Manners, ModbusAddress
+from evenload.devices.marks import MARKS
+from evenload.devices.modbus import Manners, ModbusAddress, ModbusLink
+from evenload.devices.registers import Kind
 from evenload.devices.sunspec import BASES, MARK, maker
 
-TIMEOUT_S = 1.5
+TIMEOUT_S, TELEGRAM_WAIT_S = 1.5, 11.0
+SUNSPEC_UNITS = (1, 126)
+"""Unit ids that makers use."""
 
 
 class Identity(Struct, frozen=True, kw_only=True):
@@ -45,6 +49,14 @@ async def http_device(access: Access, host: str, port: int) -> tuple[Identity, .
             continue
         if found:
             return found
+    return await _enphase(device)
+
+
+async def _enphase(device: HttpDevice) -> tuple[Identity, ...]:
+    with suppress(DeviceError):
+        if "<envoy_info" in await device.text("/info"):
+            title = "Enphase (firmware 7 and later: add token_file)"
+            return tuple(Identity(driver="enphase", title=title, role=role) for role in ("grid", "solar"))
     return ()
 
 
@@ -63,8 +75,8 @@ _SHELLY_COMPONENTS = {"em": "em", "em1": "em1", "pm1": "pm1"}
 
 def _shelly(answer: Any) -> tuple[Identity, ...]:
     kind = find(answer, ("type",))
-    if kind == "SHEM-3":
-        return (Identity(driver="shelly", title="Shelly 3EM", role="grid", keys={"generation": 1}),)
+    if isinstance(kind, str) and kind.startswith("SH"):
+        return _shelly_gen1(kind)
     app = find(answer, ("app",))
     if find(answer, ("gen",)) is None or not isinstance(app, str):
         return ()
@@ -74,6 +86,16 @@ def _shelly(answer: Any) -> tuple[Identity, ...]:
     if "EM" in app:
         return (Identity(driver="shelly", title=title, role="grid", keys={"component": "em1"}),)
     return (Identity(driver="shelly", title=title, plug=True),)
+
+
+def _shelly_gen1(kind: str) -> tuple[Identity, ...]:
+    keys: dict[str, Any] = {"generation": 1}
+    if kind == "SHEM-3":
+        return (Identity(driver="shelly", title="Shelly 3EM", role="grid", keys=keys),)
+    if kind == "SHEM":
+        clamps = ({**keys, "channel": channel, "phases": ["L1"]} for channel in (0, 1))
+        return tuple(Identity(driver="shelly", title="Shelly EM, a clamp", role="circuit", keys=one) for one in clamps)
+    return (Identity(driver="shelly", title=f"Shelly {kind}", plug=True, keys=keys),)
 
 
 def _fronius(answer: Any) -> tuple[Identity, ...]:
@@ -111,22 +133,54 @@ async def home_assistant(access: Access, host: str, port: int) -> tuple[Identity
     return ()
 
 
-async def sunspec_device(access: Access, host: str, port: int) -> tuple[Identity, ...]:
-    """Return a SunSpec device by its list of models, at the unit ids that makers use."""
+async def modbus_device(access: Access, host: str, port: int) -> tuple[Identity, ...]:
+    """Return what answers over Modbus: by its SunSpec list, else by where its make says what it is."""
     async with access.modbus.connection(ModbusAddress(host=host, port=port)) as link:
-        for unit in (1, 126):
+        asked = Units(link)
+        for unit in SUNSPEC_UNITS:
             for base in BASES:
-                try:
-                    words = await link.read(unit, "holding", range(base, base + 20), Manners(timeout_s=TIMEOUT_S))
-                except DeviceError as trouble:
-                    if trouble.trouble == "silent":
-                        break
-                    continue
+                words = await asked.read(unit, "holding", range(base, base + 20))
                 if tuple(words[:2]) == MARK:
-                    title = f"SunSpec, {maker(words[4:20])}"
                     keys = {} if unit == 1 else {"unit": unit}
-                    roles = ("solar", "grid")
+                    title, roles = f"SunSpec, {maker(words[4:20])}", ("solar", "grid")
                     return tuple(Identity(driver="sunspec", title=title, role=role, keys=keys) for role in roles)
+        for mark in MARKS:
+            words = await asked.read(mark.unit, mark.kind, mark.registers)
+            title = mark.tells(words) if words else ""
+            if title:
+                return tuple(Identity(driver=mark.driver, title=title, role=role) for role in mark.roles)
+    return ()
+
+
+class Units:
+    """The units behind a link; one that did not answer once is not asked again."""
+
+    def __init__(self, link: ModbusLink) -> None:
+        self._link, self._deaf = link, set[int]()
+
+    async def read(self, unit: int, kind: Kind, registers: range) -> list[int]:
+        """Return the words, none when it does not tell them."""
+        if unit in self._deaf:
+            return []
+        try:
+            return await self._link.read(unit, kind, registers, Manners(timeout_s=TIMEOUT_S))
+        except DeviceError as trouble:
+            if trouble.trouble == "silent":
+                self._deaf.add(unit)
+            return []
+
+
+async def dsmr_port(access: Access, host: str, port: int) -> tuple[Identity, ...]:
+    """Return a P1 reader by its telegram, for which older meters take 10 s."""
+    with suppress(TimeoutError, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        async with asyncio.timeout(TELEGRAM_WAIT_S):
+            reader, writer = await asyncio.open_connection(host, port)
+            try:
+                await reader.readuntil(b"/")
+                if (await reader.readexactly(4))[3:4].isdigit():
+                    return (Identity(driver="dsmr", title="DSMR (P1) telegrams", role="grid"),)
+            finally:
+                writer.close()
     return ()
 
 
@@ -150,11 +204,12 @@ _KASA_QUESTION = bytes.fromhex("0000001dd0f281f88bff9af7d5ef94b6d1b4c09fec95e68f
 """`{"system":{"get_sysinfo":{}}}` as it goes over the wire; an answer begins with the same brace."""
 PORTS: Mapping[int, Identify] = {
     80: http_device,
-    502: sunspec_device,
-    1502: sunspec_device,
+    502: modbus_device,
+    1502: modbus_device,
+    2001: dsmr_port,
     8123: home_assistant,
     9999: kasa_plug,
 }
 """Known port → who may live there."""
-EVERY: tuple[Identify, ...] = (http_device, home_assistant, kasa_plug, sunspec_device)
-"""What is tried on a port that is named by hand."""
+EVERY: tuple[tuple[Identify, ...], ...] = ((http_device, home_assistant, kasa_plug), (modbus_device,), (dsmr_port,))
+"""What is tried on a port that is named by hand: each group at once, one group after the other."""

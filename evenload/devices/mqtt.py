@@ -16,6 +16,7 @@ import aiomqtt
 from msgspec import Struct
 
 from evenload.devices.backoff import Backoff
+from evenload.devices.ending import ended
 from evenload.devices.errors import DeviceError
 
 MAX_WAITING_MESSAGES = 1_000
@@ -158,8 +159,7 @@ class Broker:
             async for message in client.messages:
                 self._deliver(message)
         finally:
-            subscribing.cancel()
-            await asyncio.gather(subscribing, return_exceptions=True)
+            await ended(subscribing)
 
     async def _subscribe_new(self, client: aiomqtt.Client) -> None:
         # Subscribing again to a topic that we have makes the broker repeat its retained message, for the newcomer.
@@ -210,5 +210,4 @@ class Brokers:
         if self._users[address] == 0:
             del self._users[address]
             _, task = self._running.pop(address)
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await ended(task)

@@ -17,7 +17,7 @@ DAY_S = 86_400.0
 
 HISTORY = StreamSpec(
     name="history",
-    subjects=(subjects.reading(), subjects.load_state(), subjects.result(), subjects.decision()),
+    subjects=(subjects.reading(), subjects.load_state(), subjects.result(), subjects.decision(), subjects.basis()),
     sync="async",
     max_age_s=7 * DAY_S,
     max_bytes=1_000_000_000,

@@ -58,6 +58,7 @@ TELEMETRY = (
     subjects.load_state(),
     subjects.result(),
     subjects.decision(),
+    subjects.basis(),
     subjects.alerts(),
     subjects.transactions(),
 )
@@ -76,7 +77,7 @@ OCPP_GATEWAY = Rights(
 )
 ALLOCATOR = Rights(
     user="allocator",
-    publish=(subjects.setpoint(), subjects.decision(), _ALERTS),
+    publish=(subjects.setpoint(), subjects.decision(), subjects.basis(), _ALERTS),
     subscribe=(
         subjects.reading(),
         subjects.load_state(),
@@ -103,7 +104,7 @@ OPERATOR = Rights(
     publish=(subjects.command(), subjects.station_calls(), "$SRV.>", *READ_ONLY_API),
     subscribe=("evenload.>", "$KV.>", "$JS.EVENT.>"),
     reads=_ALL_BUCKETS,
-    writes=(subjects.SITES, subjects.STATIONS),
+    writes=(subjects.SITES, subjects.STATIONS, subjects.TAGS),
     answers=False,
 )
 PROVISIONER = Rights(

@@ -7,7 +7,7 @@ again with what is present then.
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from datetime import datetime
 from typing import Protocol
 
@@ -20,6 +20,7 @@ from evenload.runtime.bus import BucketSpec, BusDown, BusError, Declared, Handle
 from evenload.runtime.clock import Clock
 from evenload.runtime.credentials import Credentials
 from evenload.runtime.nats_buckets import Link, Message, NatsBucket
+from evenload.runtime.nats_history import Stored, Wanted, stored
 from evenload.runtime.nats_replay import read_stream
 from evenload.runtime.nats_streams import declare_bucket, declare_stream, need_bucket
 from evenload.runtime.serving import Serving
@@ -250,6 +251,10 @@ class NatsBus:
         """Yield (subject, data) of what `stream` holds, oldest first."""
         async for message in read_stream(self.link(f"read {stream}"), stream, subject, since):
             yield message.subject, message.data
+
+    def stored(self, wanted: Wanted) -> AsyncGenerator[Stored | None, None]:
+        """Yield what a stream holds, in order, then None once, then what comes, until closed; see `nats_history`."""
+        return stored(self, wanted)
 
     async def declare(self, streams: tuple[StreamSpec, ...], buckets: tuple[BucketSpec, ...]) -> Declared:
         """Make what is missing, change what may be changed safely; say what was found."""

@@ -1,6 +1,7 @@
 """The site file of the demo, with the ports that its simulated devices really have."""
 
 import json
+from collections.abc import Mapping
 
 from msgspec import Struct
 
@@ -17,11 +18,21 @@ class DemoPorts(Struct, frozen=True, kw_only=True):
     guest_key: str
     wallbox_entry: str = "{}"
     """What the wallbox's station entry must say besides, as JSON."""
+    instead: Mapping[str, str] = {}
+    """Keys, as `driver: huawei, host: …`, of what stands in place of `p1`, `pv`, `bat` and `heater`."""
 
 
 def demo_site(ports: DemoPorts) -> str:
     """Return the demo's site file."""
     wallbox = json.dumps({"password_file": ports.wallbox_key, **json.loads(ports.wallbox_entry)})
+    page = f"driver: http_json, url: 'http://127.0.0.1:{ports.inverter}/inverter', fields: "
+    usual = {
+        "p1": f"driver: homewizard, host: '127.0.0.1:{ports.p1}'",
+        "pv": page + "{power_w: pv.power_w}",
+        "bat": page + "{power_w: battery.power_w, soc_pct: battery.soc_pct}",
+        "heater": f"driver: shelly, host: '127.0.0.1:{ports.plug}'",
+    }
+    keys = {**usual, **ports.instead}
     return f"""\
 # The simulated home of `evenload demo`: sun, battery, two charging stations and a heater.
 site: demo
@@ -36,17 +47,9 @@ distribution: shared
 circuits:
   garage: {{limit_a: 20}}
 meters:
-  p1: {{role: grid, driver: homewizard, host: "127.0.0.1:{ports.p1}"}}
-  pv:
-    role: solar
-    driver: http_json
-    url: http://127.0.0.1:{ports.inverter}/inverter
-    fields: {{power_w: pv.power_w}}
-  bat:
-    role: battery
-    driver: http_json
-    url: http://127.0.0.1:{ports.inverter}/inverter
-    fields: {{power_w: battery.power_w, soc_pct: battery.soc_pct}}
+  p1: {{role: grid, {keys["p1"]}}}
+  pv: {{role: solar, {keys["pv"]}}}
+  bat: {{role: battery, {keys["bat"]}}}
 stations:
   {WALLBOX}: {wallbox}
   {GUEST}: {{password_file: {ports.guest_key}}}
@@ -72,8 +75,7 @@ loads:
     pause_s: 20
   heater:
     type: plug
-    driver: shelly
-    host: "127.0.0.1:{ports.plug}"
+    {_block(keys["heater"])}
     power_w: 2000
     phases: [L3]
     priority: 3
@@ -84,3 +86,8 @@ loads:
     pause_s: 10
     cycles_per_h: 60
 """
+
+
+def _block(keys: str) -> str:
+    """Return keys on one line as lines of a load."""
+    return keys.replace(", ", "\n    ")

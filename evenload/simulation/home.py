@@ -1,7 +1,8 @@
 """The world of `evenload demo`: a house whose meter, inverter, plug and stations speak the real protocols.
 
 Grid meter: HomeWizard P1 over HTTP. Sun and battery: JSON over HTTP. Heater: Shelly plug. Stations: OCPP 1.6J over
-WebSocket. Everything follows from the seed; the sun's day runs `speed` times as fast, so that clouds pass in seconds.
+WebSocket. `--with` puts other devices in their places. Everything follows from the seed; the sun's day runs `speed`
+times as fast, so that clouds pass in seconds.
 
 `python -m evenload.simulation.home --ocpp-url ws://127.0.0.1:9000 --seed 1 --speed 60 --site-out demo.yaml` writes the
 site file with the real ports, says so in one JSON line (`"event": "ready"`), and runs until it is stopped.
@@ -20,8 +21,10 @@ from typing import Any
 
 from aiohttp import web
 
+from evenload.simulation.demo_devices import NAMES, World, chosen
 from evenload.simulation.demo_site import GUEST, WALLBOX, DemoPorts, demo_site
 from evenload.simulation.devices.homewizard import HomewizardP1
+from evenload.simulation.devices.live import Moment
 from evenload.simulation.devices.server import HttpEmulator, changer
 from evenload.simulation.devices.shelly import ShellyPlug
 from evenload.simulation.devices.world import MeterValues, PlugWorld
@@ -61,7 +64,14 @@ class Home:
     """House, devices and stations together, in real time."""
 
     def __init__(
-        self, habits: Habits, ocpp_url: str, passwords: dict[str, str], tell: Tell, *, fault: str | None = None
+        self,
+        habits: Habits,
+        ocpp_url: str,
+        passwords: dict[str, str],
+        tell: Tell,
+        *,
+        fault: str | None = None,
+        others: tuple[str, ...] = (),
     ) -> None:
         self.habits = habits
         self.state = first_state(habits)
@@ -76,14 +86,15 @@ class Home:
             "inverter": Gateway(lambda: self.state),
             "plug": ShellyPlug(self.plug),
         }
+        self.others = chosen(others, World(self._grid, self._moment, self.plug))
         self._cars = {name: visits(name, habits.seed) for name in WIRING}
         self._here: dict[str, Visit | None] = dict.fromkeys(WIRING)
         self._tell = tell
-        self._import_wh, self._export_wh = 13_779_338.0, 4_162_461.0
+        self._import_wh, self._export_wh, self._solar_wh = 13_779_338.0, 4_162_461.0, 9_876_543.0
 
     async def start(self) -> dict[str, int]:
         """Let the devices listen; return their ports."""
-        for emulator in self.emulators.values():
+        for emulator in (*self.emulators.values(), *self.others.emulators):
             await emulator.start()
         return {name: emulator.port for name, emulator in self.emulators.items()}
 
@@ -95,7 +106,7 @@ class Home:
             life = group.create_task(self._live())
             await stopping.wait()
             life.cancel()
-        for emulator in self.emulators.values():
+        for emulator in (*self.emulators.values(), *self.others.emulators):
             await emulator.stop()
 
     async def _live(self) -> None:
@@ -114,6 +125,7 @@ class Home:
         net_w = sum(self.state.flows.net_a) * CONFIG.voltage_v
         self._import_wh += max(0.0, net_w) * passed_h
         self._export_wh += max(0.0, -net_w) * passed_h
+        self._solar_wh += self.state.solar_w * passed_h
 
     def draws_a(self) -> PhaseValues:
         """Return what stations and heater draw on each phase, A."""
@@ -139,9 +151,19 @@ class Home:
         net_w = [current_a * CONFIG.voltage_v for current_a in self.state.flows.net_a]
         return MeterValues(power_w=(net_w[0], net_w[1], net_w[2]), import_wh=self._import_wh, export_wh=self._export_wh)
 
+    def _moment(self) -> Moment:
+        state = self.state
+        return Moment(
+            grid=self._grid(),
+            solar_w=state.solar_w,
+            solar_wh=self._solar_wh,
+            battery_w=state.battery_w,
+            soc_pct=round(state.soc_pct, 1),
+        )
 
-def write_site(path: Path, ports: dict[str, int], passwords: dict[str, str], fault: str | None = None) -> None:
-    """Write the stations' password files and then, at once and whole, the site file."""
+
+def write_site(path: Path, ports: dict[str, int], passwords: dict[str, str], **more: Any) -> None:
+    """Write the stations' password files and then, at once and whole, the site file; `more` as in `DemoPorts`."""
     keys = {}
     for name, password in passwords.items():
         key = path.with_name(f"{path.stem}-{name.lower()}.key")
@@ -156,7 +178,7 @@ def write_site(path: Path, ports: dict[str, int], passwords: dict[str, str], fau
             plug=ports["plug"],
             wallbox_key=keys[WALLBOX],
             guest_key=keys[GUEST],
-            wallbox_entry=json.dumps(FAULTS[fault].entry if fault else {}),
+            **more,
         )
     )
     part = path.with_suffix(".part")
@@ -168,9 +190,11 @@ async def run_world(options: argparse.Namespace, tell: Tell, stopping: asyncio.E
     """Run the demo's world: start the devices, write the site file, say ready, live until `stopping`."""
     dice = random.SystemRandom()
     passwords = {name: f"{dice.getrandbits(128):032x}" for name in WIRING}
-    home = Home(Habits(seed=options.seed, speed=options.speed), options.ocpp_url, passwords, tell, fault=options.fault)
+    habits = Habits(seed=options.seed, speed=options.speed)
+    home = Home(habits, options.ocpp_url, passwords, tell, fault=options.fault, others=tuple(options.others))
     ports = await home.start()
-    write_site(Path(options.site_out), ports, passwords, options.fault)
+    entry = json.dumps(FAULTS[options.fault].entry if options.fault else {})
+    write_site(Path(options.site_out), ports, passwords, wallbox_entry=entry, instead=home.others.lines())
     tell({"event": "ready", "site": str(options.site_out), "ports": ports})
     await home.run(stopping)
 
@@ -180,6 +204,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--ocpp-url", required=True, help="gateway, without a station's id")
     parser.add_argument("--seed", type=int, default=1, help="weather and habits")
     parser.add_argument("--speed", type=float, default=60.0, help="how much faster the sun's day runs")
+    parser.add_argument(
+        "--with", dest="others", action="append", default=[], choices=NAMES, help="a device in place of the usual one"
+    )
     parser.add_argument("--site-out", required=True, help="where to write the site file")
     parser.add_argument("--fault", choices=sorted(FAULTS), help="the wallbox behaves as such stations in the field do")
     return parser.parse_args()

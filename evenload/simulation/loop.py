@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from evenload.contracts.events import Decision, LoadState, MeterReading, Setpoint, SiteLimit
 from evenload.contracts.records import Override, OverrideRecord
 from evenload.simulation import invariants, meters
+from evenload.simulation.recording import Asked, Recorder
 from evenload.simulation.scenario import Fault, Given, Scenario, Turn
 from evenload.simulation.virtual_time import MONOTONIC_START_S, utc
 from evenload.simulation.world import World
@@ -37,8 +38,15 @@ OnDecision = Callable[[float, Decision, World], None]
 class Loop:
     """One running scenario."""
 
-    def __init__(self, scenario: Scenario, on_decision: OnDecision, world: type[World] = World) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        on_decision: OnDecision,
+        world: type[World] = World,
+        recorder: Recorder | None = None,
+    ) -> None:
         self.scenario = scenario
+        self._recorder = recorder
         self.world = world(scenario.site, scenario.given)
         self.site = scenario.site
         self._by_hand: tuple[Override, ...] = ()
@@ -85,7 +93,9 @@ class Loop:
         if turn.site is not None or turn.given is not None:
             given = turn.given or self.world.given
             self._set_by_hand(given)
-            self.plan = compile_plan(meters.fitted(self.site, given), self._by_hand)
+            before, self.plan = self.plan, compile_plan(meters.fitted(self.site, given), self._by_hand)
+            if self._recorder is not None and self.plan != before:
+                self._recorder.configured()
             self.world.set_facts(self.site, given)
             self.world.tell(OverrideRecord(site=self.site.site, items=self._by_hand))
             self._set_limits(given)
@@ -128,7 +138,8 @@ class Loop:
         if item.role == "temperature":
             self.world.feel(item)
         if self._allocator_lives:
-            self._readings[item.meter] = Heard(item, self._monotonic_s())
+            heard = item if self._recorder is None else self._recorder.reading(item, self.world.now_s)
+            self._readings[item.meter] = Heard(heard, self._monotonic_s())
             self._news = True
 
     def _read_meters(self) -> None:
@@ -158,14 +169,20 @@ class Loop:
             state = self.world.state_of(name)
             self._published[name], self._published_s[name] = state, now_s
             if self._allocator_lives:
-                self._loads[name] = Heard(state, self._monotonic_s())
+                heard = state if self._recorder is None else self._recorder.state(state, now_s)
+                self._loads[name] = Heard(heard, self._monotonic_s())
                 self._news = True
 
     def _decide(self) -> None:
         """Ask the allocator's core; send what it says."""
         now_s = self.world.now_s
         facts = Facts(readings=dict(self._readings), loads=dict(self._loads), limits=dict(self._limits))
+        asked = Asked(plan=self.plan, facts=facts, now_s=now_s)
+        if self._recorder is not None:
+            self._recorder.before(asked, self.memory)
         self.memory, outcome = decide(self.plan, self.memory, facts, self._monotonic_s(), now=utc(now_s))
+        if self._recorder is not None:
+            self._recorder.after(asked, self.memory, outcome)
         self._news = False
         self.decisions += 1
         self.decision = outcome.decision
@@ -243,5 +260,7 @@ class Loop:
         self._allocator_lives = True
         self._readings, self._loads = {}, {}
         self._published = {}
+        if self._recorder is not None:
+            self._recorder.restarted()
         if forgets:
             self.memory = first_memory()

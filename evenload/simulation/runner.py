@@ -9,6 +9,7 @@ from msgspec import Struct
 from evenload.contracts.events import Decision, LoadDecision
 from evenload.simulation import trace as trace_lines
 from evenload.simulation.loop import Loop
+from evenload.simulation.recording import Recorder, Sink
 from evenload.simulation.scenario import TOLERANCE_A, LoadExpect, Scenario
 from evenload.simulation.scenario_files import load_paths
 from evenload.simulation.serviced_world import ServicedWorld
@@ -73,17 +74,28 @@ def totals(results: Iterable[ScenarioResult]) -> Totals:
     return Totals(run=len(found), passed=sum(result.passed for result in found))
 
 
-def run_paths(paths: Iterable[str | Path], trace: Trace | None = None) -> list[ScenarioResult]:
-    """Run all scenarios of files and folders; raise `ConfigError` when one cannot be read or means nothing."""
+def run_paths(
+    paths: Iterable[str | Path], trace: Trace | None = None, sink: Sink | None = None
+) -> list[ScenarioResult]:
+    """Run all scenarios of files and folders; raise `ConfigError` when one cannot be read or means nothing.
+
+    `sink` is given everything that the simulated sites publish, in the form of the history stream.
+    """
     results = []
-    for scenario in load_paths(paths):
+    for number, scenario in enumerate(load_paths(paths), 1):
         if trace is not None:
             trace(f"# {scenario.file}: {scenario.name}: {scenario.why}")
-        results.append(run_scenario(scenario, trace))
+        recorder = Recorder(sink, f"simulation{number}") if sink is not None else None
+        results.append(run_scenario(scenario, trace, recorder=recorder))
     return results
 
 
-def run_scenario(scenario: Scenario, trace: Trace | None = None, world: type[World] = ServicedWorld) -> ScenarioResult:
+def run_scenario(
+    scenario: Scenario,
+    trace: Trace | None = None,
+    world: type[World] = ServicedWorld,
+    recorder: Recorder | None = None,
+) -> ScenarioResult:
     """Run one scenario and compare what came out; the same scenario gives the same result.
 
     `world` says what stands between allocator and devices: plain outlets, or the real device services' cores
@@ -100,7 +112,7 @@ def run_scenario(scenario: Scenario, trace: Trace | None = None, world: type[Wor
             writer(now_s, decision)
         del world
 
-    loop = Loop(scenario, on_decision, world)
+    loop = Loop(scenario, on_decision, world, recorder)
     violations: list[str] = []
     for turn in scenario.moments:
         if turn.at_s > 0:

@@ -8,6 +8,7 @@ from msgspec import structs
 from evenload.site import scalars
 from evenload.site.check_loads import check_phases
 from evenload.site.device_drivers import RelaysDevice, SgReadyDevice
+from evenload.site.driver_keys import Options
 from evenload.site.drivers import (
     EXTRAS,
     GIVES_SOC,
@@ -17,13 +18,11 @@ from evenload.site.drivers import (
     HttpJsonMeter,
     ModbusMeter,
     MqttMeter,
-    MqttPlug,
-    Options,
     RegisterFields,
-    SgReadyPlug,
     ValueFields,
 )
 from evenload.site.findings import Report
+from evenload.site.plug_drivers import MqttPlug, SgReadyPlug
 from evenload.site.power_drivers import HttpPower, MqttPower
 from evenload.site.scalars import plain_number
 from evenload.site.schema import Device, Meter, Site

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from evenload.site.devices import Device, Plug
-from evenload.site.drivers import METER_DRIVERS, PLUG_DRIVERS, Host, Options, Timeout
+from evenload.site.driver_keys import Host, Options, Timeout
+from evenload.site.drivers import METER_DRIVERS, PLUG_DRIVERS
 from evenload.site.heat import Climate, HeatPump, Tank
 from evenload.site.modulating import Modulating
 from evenload.site.power_drivers import POWER_DRIVERS

@@ -4,24 +4,18 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-
-class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Keys of one driver."""
-
-
-Host = Annotated[
-    str,
-    Meta(
-        pattern=r"^([A-Za-z0-9._\-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?$",
-        description="host name or address, optionally with :port; an IPv6 address in brackets",
-    ),
-]
-Timeout = Annotated[float, Meta(ge=0.1, le=60, description="wait for an answer, s")]
-
-_KEY, _BRACKETS = r"[^.\[\]]+", r'\[(?:[0-9]{1,4}|"[^"]+")\]'
-PATH_PATTERN = rf"^(?:(?:{_KEY}|{_BRACKETS})(?:\.{_KEY}|\.?{_BRACKETS})*)?$"
-"""Of a dotted path as `a.b[0].c`, or `a["b.c"]` for a key with a dot; the empty path is the whole document."""
-JsonPath = Annotated[str, Meta(pattern=PATH_PATTERN)]
+from evenload.site.driver_keys import Entity, Host, JsonPath, Options, TasmotaTopic, Timeout, UnitId
+from evenload.site.plug_drivers import (
+    HomeassistantPlug,
+    HomewizardPlug,
+    MqttPlug,
+    SgReadyPlug,
+    ShellyPlug,
+    TasmotaMqttPlug,
+    TasmotaPlug,
+    TplinkPlug,
+    TuyaPlug,
+)
 
 
 class HomewizardMeter(Options, frozen=True, kw_only=True):
@@ -32,10 +26,10 @@ class HomewizardMeter(Options, frozen=True, kw_only=True):
 
 
 class ShellyMeter(Options, frozen=True, kw_only=True):
-    """Shelly 3EM (Gen1, `/status`); Pro 3EM, EM, PM, 1PM and plugs of Gen2 and later (`/rpc/…GetStatus`)."""
+    """Shelly 3EM, EM, 1PM, plugs: Gen1 by `/status`; Gen2 and later, also Pro 3EM and PM, by `/rpc/…GetStatus`."""
 
     host: Host
-    generation: Annotated[Literal[1, 2], Meta(description="1: 3EM; 2: Pro 3EM and later")] = 2
+    generation: Annotated[Literal[1, 2], Meta(description="1: by /status; 2: Gen2 and later, by /rpc")] = 2
     component: Annotated[
         Literal["em", "em1", "pm1", "switch"],
         Meta(description="em: three phases; em1: one phase of an EM; pm1: PM Mini; switch: 1PM, plugs"),
@@ -63,6 +57,9 @@ class ValueFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     export_wh: Annotated[JsonPath | None, Meta(description="path of the counter of energy out, Wh")] = None
     soc_pct: Annotated[JsonPath | None, Meta(description="path of the state of charge, %")] = None
     temperature_c: Annotated[JsonPath | None, Meta(description="path of the temperature, °C")] = None
+    taken_at: Annotated[
+        JsonPath | None, Meta(description="path of when it was measured: s or ms since 1970, or a time with an offset")
+    ] = None
 
 
 class MqttMeter(Options, frozen=True, kw_only=True):
@@ -117,9 +114,6 @@ class RegisterFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     export_wh: Annotated[Register | None, Meta(description="counter of energy out, Wh")] = None
     soc_pct: Annotated[Register | None, Meta(description="state of charge, %")] = None
     temperature_c: Annotated[Register | None, Meta(description="temperature, °C")] = None
-
-
-UnitId = Annotated[int, Meta(ge=0, le=255, description="Modbus unit id")]
 
 
 class ModbusMeter(Options, frozen=True, kw_only=True):
@@ -187,13 +181,17 @@ class DsmrSerialMeter(Options, frozen=True, kw_only=True):
 
 
 class TasmotaMeter(Options, frozen=True, kw_only=True):
-    """Tasmota energy meters over HTTP: `Status 8`, one value or a list with one for each phase."""
+    """Tasmota energy meters and reading heads over HTTP: `Status 8`, one value or a list with one for each phase."""
 
     host: Host
     timeout_s: Timeout = 2.0
 
 
-Entity = Annotated[str, Meta(pattern=r"^[a-z_]+[.][a-z0-9_]+$")]
+class TasmotaMqttMeter(Options, frozen=True, kw_only=True):
+    """Tasmota energy meters and reading heads over MQTT: `cmnd/TOPIC/Status 8` and its answer."""
+
+    topic: TasmotaTopic
+    timeout_s: Timeout = 2.0
 
 
 class EntityFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -224,96 +222,6 @@ class HomeassistantMeter(Options, frozen=True, kw_only=True):
     secure: Annotated[bool, Meta(description="HTTPS")] = False
 
 
-class HomeassistantPlug(Options, frozen=True, kw_only=True):
-    """A switch of Home Assistant, by its WebSocket API."""
-
-    host: Annotated[Host, Meta(description="host name or address; default port 8123")]
-    token_file: Annotated[str, Meta(min_length=1, description="file with a long-lived token; mode 0400")]
-    entity: Annotated[Entity, Meta(description="the switch, as switch.heater")]
-    power_entity: Annotated[Entity | None, Meta(description="sensor of its power, W or kW; none = not measured")] = None
-    secure: Annotated[bool, Meta(description="HTTPS")] = False
-
-
-class ShellyPlug(Options, frozen=True, kw_only=True):
-    """Shelly Gen2+ relay: `/rpc/Switch.Set` with `toggle_after` as its auto-off timer."""
-
-    host: Host
-    channel: Annotated[int, Meta(ge=0, le=8, description="the device's channel, from 0")] = 0
-    timeout_s: Timeout = 2.0
-
-
-class TasmotaPlug(Options, frozen=True, kw_only=True):
-    """Tasmota over HTTP `/cm?cmnd=…`, with PulseTime as its auto-off timer."""
-
-    host: Host
-    channel: Annotated[int, Meta(ge=1, le=8, description="the device's relay, from 1")] = 1
-    timeout_s: Timeout = 2.0
-
-
-TasmotaTopic = Annotated[str, Meta(pattern=r"^[^+#/ ]{1,64}$", description="the device's topic, as in cmnd/TOPIC/…")]
-
-
-class TasmotaMqttPlug(Options, frozen=True, kw_only=True):
-    """Tasmota over MQTT: `cmnd/TOPIC/…` and `stat/TOPIC/…`, with PulseTime as its auto-off timer."""
-
-    topic: TasmotaTopic
-    channel: Annotated[int, Meta(ge=1, le=8, description="the device's relay, from 1")] = 1
-    timeout_s: Timeout = 2.0
-
-
-class TplinkPlug(Options, frozen=True, kw_only=True):
-    """TP-Link Kasa plugs with the local protocol on port 9999 (HS100, HS110, KP115 …)."""
-
-    host: Host
-    timeout_s: Timeout = 2.0
-
-
-class TuyaPlug(Options, frozen=True, kw_only=True):
-    """Tuya plugs by their local protocol."""
-
-    host: Host
-    device_id: Annotated[str, Meta(min_length=8, max_length=64, description="id of the device")]
-    key_file: Annotated[str, Meta(min_length=1, description="file with its local key, relative to the site file")]
-    version: Annotated[Literal["3.1", "3.3", "3.4", "3.5"], Meta(description="protocol of the device")] = "3.3"
-    timeout_s: Timeout = 5.0
-
-
-class HomewizardPlug(Options, frozen=True, kw_only=True):
-    """HomeWizard energy socket, local API v1; it has no timer of its own."""
-
-    host: Host
-    timeout_s: Timeout = 2.0
-
-
-class MqttPlug(Options, frozen=True, kw_only=True):
-    """Any relay on MQTT."""
-
-    command_topic: Annotated[str, Meta(min_length=1, description="topic that switches it")]
-    state_topic: Annotated[str, Meta(min_length=1, description="topic that says whether it is on")]
-    power_topic: Annotated[str | None, Meta(description="topic of its measured power, W; none = not measured")] = None
-    state_path: Annotated[JsonPath, Meta(description="path in the state payload; empty = whole payload")] = ""
-    power_path: Annotated[JsonPath, Meta(description="path in the power payload; empty = whole payload")] = ""
-    on: Annotated[str, Meta(description="payload for on")] = "ON"
-    off: Annotated[str, Meta(description="payload for off")] = "OFF"
-
-
-SgState = Literal["block", "normal", "recommend", "force"]
-
-
-class SgReadyPlug(Options, frozen=True, kw_only=True):
-    """SG Ready heat pumps and boilers by two relays of one device."""
-
-    host: Host
-    relays: Annotated[Literal["shelly", "tasmota"], Meta(description="kind of the device with the two relays")] = (
-        "shelly"
-    )
-    channel_1: Annotated[int, Meta(ge=0, le=8, description="relay on the first contact (block)")] = 0
-    channel_2: Annotated[int, Meta(ge=0, le=8, description="relay on the second contact (recommend)")] = 1
-    on_state: Annotated[SgState, Meta(description="what it is told when it may draw: recommend or force")] = "recommend"
-    off_state: Annotated[SgState, Meta(description="what it is told otherwise: normal or block")] = "normal"
-    timeout_s: Timeout = 2.0
-
-
 INVERTERS: tuple[str, ...] = (
     "deye", "foxess", "goodwe", "growatt", "huawei", "sma", "sofar", "solaredge", "sungrow", "victron",
 )  # fmt: skip
@@ -341,6 +249,7 @@ METER_DRIVERS: dict[str, type[Options]] = {
     "shelly": ShellyMeter,
     "sunspec": SunspecMeter,
     "tasmota": TasmotaMeter,
+    "tasmota_mqtt": TasmotaMqttMeter,
 }
 GIVES_SOC: frozenset[str] = frozenset({*INVERTERS, "fronius", "sunspec"})
 """Meter drivers that tell a battery's state of charge without being told where it stands."""
@@ -358,6 +267,6 @@ PLUG_DRIVERS: dict[str, type[Options]] = {
 HAS_TIMER: frozenset[str] = frozenset({"relays", "sg_ready", "shelly", "tasmota", "tasmota_mqtt"})
 """Plug drivers whose device switches itself off when nobody re-arms it (faults.md section 2)."""
 EXTRAS: dict[str, tuple[str, str]] = {"dsmr_serial": ("serial", "serial"), "tuya": ("tinytuya", "tuya")}
+"""Driver → (module it imports, extra to install) for drivers that need an optional extra."""
 NEEDS_BROKER: frozenset[str] = frozenset({"mqtt", "tasmota_mqtt"})
 """Drivers that speak over the site's MQTT broker."""
-"""Driver → (module it imports, extra to install) for drivers that need an optional extra."""

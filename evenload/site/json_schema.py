@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from evenload.site.device_drivers import DEVICE_DRIVERS
-from evenload.site.drivers import METER_DRIVERS, Options
+from evenload.site.driver_keys import Options
+from evenload.site.drivers import METER_DRIVERS
 from evenload.site.leaves import ALIASES
 from evenload.site.overrides import StationOverrides
 from evenload.site.schema import Site

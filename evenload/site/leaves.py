@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import inspect
 
 from evenload.site import scalars
-from evenload.site.drivers import PATH_PATTERN
+from evenload.site.driver_keys import PATH_PATTERN
 from evenload.site.findings import Report
 from evenload.site.yaml_tree import Node, Scalar, Sequence
 

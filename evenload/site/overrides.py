@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from evenload.site.drivers import Options
+from evenload.site.driver_keys import Options
 
 
 class StationOverrides(Options, frozen=True, kw_only=True):

@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from evenload.site.drivers import Host, JsonPath, Options, Register, Timeout, UnitId
+from evenload.site.driver_keys import Host, JsonPath, Options, Timeout, UnitId
+from evenload.site.drivers import Register
 
 Template = Annotated[str, Meta(pattern=r"\{value\}")]
 

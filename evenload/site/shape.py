@@ -13,7 +13,7 @@ from msgspec import inspect, structs
 
 from evenload.site import leaves, scalars, yaml_tree
 from evenload.site.device_drivers import drivers_of
-from evenload.site.drivers import Options
+from evenload.site.driver_keys import Options
 from evenload.site.findings import child
 from evenload.site.leaves import BAD, Reading
 from evenload.site.overrides import StationOverrides

@@ -4,9 +4,11 @@ Ages at which raises freeze and failsafe comes are those of faults.md section 2;
 breaker's rating, a phase without a value as at its limit.
 """
 
+from typing import Literal
+
 from msgspec import Struct
 
-from evenload.contracts.events import Health, InputUsed, MeterReading
+from evenload.contracts.events import Health, InputKind, InputUsed, LoadState, MeterReading, SiteLimit
 from evenload.contracts.phases import PHASES, PerPhase
 from services.allocator.draws import NOTHING, Phases, on_phases
 from services.allocator.facts import Facts, Heard
@@ -16,6 +18,7 @@ from services.allocator.plan import MA, MASK_PHASES, Plan
 FREEZE_PERIODS, FREEZE_S, FAILSAFE_S = 2.5, 5.0, 12.0
 SOC_KEPT_S = 600.0
 SIDE_METER_S = 30.0
+_KINDS: dict[type, InputKind] = {MeterReading: "meter", LoadState: "load", SiteLimit: "limit"}
 
 
 class Grid(Struct, frozen=True, kw_only=True):
@@ -48,7 +51,7 @@ def read_grid(plan: Plan, facts: Facts, now_s: float) -> Grid:
     """Return the grid's currents and how far they may be believed (ages of faults.md section 2)."""
     if plan.limit_ma is None:
         return _island(plan, facts, now_s)
-    heard = _first(plan, facts, "grid")
+    heard = first_heard(plan, facts, "grid")
     if heard is None:
         return Grid(current_ma=NOTHING, health="failsafe", age_s=None, missing_mask=plan.site_mask)
     age_s = now_s - heard.at_s
@@ -67,7 +70,7 @@ def _island(plan: Plan, facts: Facts, now_s: float) -> Grid:
     roles += ["battery"] if plan.battery is not None else []
     health: Health = "normal"
     oldest_s = 0.0
-    for heard in (_first(plan, facts, role) for role in roles):
+    for heard in (first_heard(plan, facts, role) for role in roles):
         if heard is None:
             return Grid(current_ma=NOTHING, health="failsafe", age_s=None)
         oldest_s = max(oldest_s, now_s - heard.at_s)
@@ -120,11 +123,27 @@ def meter_names(plan: Plan, facts: Facts, role: str) -> tuple[str, ...]:
     return tuple(sorted(name for name, heard in facts.readings.items() if heard.event.role == role))
 
 
-def _first(plan: Plan, facts: Facts, role: str) -> Heard[MeterReading] | None:
+def first_heard(plan: Plan, facts: Facts, role: str) -> Heard[MeterReading] | None:
+    """Return the newest reading of the first meter of a role that was heard."""
     for name in meter_names(plan, facts, role):
         if name in facts.readings:
             return facts.readings[name]
     return None
+
+
+def used(
+    name: str,
+    heard: Heard[MeterReading] | Heard[LoadState] | Heard[SiteLimit] | None,
+    age_s: float,
+    state: Literal["fresh", "frozen", "stale", "missing"],
+) -> InputUsed:
+    """Return a fact as a decision lists it: with the stamps of the event that it used."""
+    if heard is None:
+        return InputUsed(name=name, age_s=None, state="missing")
+    event = heard.event
+    of: InputKind = _KINDS[type(event)]
+    age_s = round(max(0.0, age_s), 3)
+    return InputUsed(name=name, of=of, age_s=age_s, state=state, boot=event.boot, seq=event.seq, heard_s=heard.at_s)
 
 
 def _fresh(plan: Plan, facts: Facts, role: str, now_s: float) -> tuple[list[MeterReading], list[InputUsed]]:
@@ -132,11 +151,11 @@ def _fresh(plan: Plan, facts: Facts, role: str, now_s: float) -> tuple[list[Mete
     for name in meter_names(plan, facts, role):
         heard = facts.readings.get(name)
         if heard is None:
-            inputs.append(InputUsed(name=name, age_s=None, state="missing"))
+            inputs.append(used(name, None, 0.0, "missing"))
             continue
         age_s = max(0.0, now_s - heard.at_s)
         stale = age_s > max(FREEZE_PERIODS * heard.event.period_s, SIDE_METER_S)
-        inputs.append(InputUsed(name=name, age_s=round(age_s, 3), state="stale" if stale else "fresh"))
+        inputs.append(used(name, heard, age_s, "stale" if stale else "fresh"))
         if not stale:
             readings.append(heard.event)
     return readings, inputs

@@ -4,6 +4,7 @@ Every limit only ever shrinks as currents are added, so placing within the room 
 """
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 
 from evenload.contracts.events import Bound
 from evenload.contracts.phases import PHASES, Phase
@@ -12,6 +13,12 @@ from services.allocator.plan import MASK_SIZE, Plan, PlannedLoad
 
 HITS = tuple(tuple((other, MASK_SIZE[other & mask]) for other in range(8) if other & mask) for mask in range(8))
 """Per mask of phases: every set of phases that it touches, and in how many."""
+
+
+@cache
+def _hits(active: tuple[int, ...]) -> tuple[tuple[tuple[int, int], ...], ...]:
+    """Return `HITS` without the sets on which nothing is limited; there are 128 choices of sets."""
+    return tuple(tuple(hit for hit in hits if hit[0] in active) for hits in HITS)
 
 
 class Board:
@@ -25,7 +32,7 @@ class Board:
         self.counted = [0, 0, 0]
         self.given = [0] * len(loads)
         self.active = tuple(mask for mask in range(1, 8) if caps.hard_ma[mask] < FREE_MA)
-        self.hits = tuple(tuple(hit for hit in hits if hit[0] in self.active) for hits in HITS)
+        self.hits = _hits(self.active)
         self.bounds: dict[int, Bound] = {}
         self.graced: set[int] = set()
         self.on_mask = 0

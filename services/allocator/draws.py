@@ -44,10 +44,10 @@ def line_mask(load: PlannedLoad, memory: LoadMemory) -> int:
 
 def measured_ma(state: LoadState) -> Phases | None:
     """Return the measured current per site phase in mA, None when never measured."""
-    measured = state.measured_a
-    if measured is None:
+    measured_a = state.measured_a
+    if measured_a is None:
         return None
-    return round((measured.l1 or 0.0) * MA), round((measured.l2 or 0.0) * MA), round((measured.l3 or 0.0) * MA)
+    return round((measured_a.l1 or 0.0) * MA), round((measured_a.l2 or 0.0) * MA), round((measured_a.l3 or 0.0) * MA)
 
 
 def sampled_s(heard: Heard[LoadState]) -> float:

@@ -13,12 +13,12 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
-from evenload.contracts.events import Alert, Decision, Setpoint
+from evenload.contracts.events import Alert, Decision, LoadDecision, Setpoint
 from services.allocator.around import latched, no_grid, surroundings, with_battery
 from services.allocator.belief import Sides, read_grid, read_sides
 from services.allocator.cuts import SHORT_S, Cut, Scene, cuts, remembered
 from services.allocator.draws import Draw, Moment, Phases, draw_of
-from services.allocator.explain import Said, alerts, explained, site_decision, told_line
+from services.allocator.explain import Said, alerts, explained, site_decision, told_line, with_could_get
 from services.allocator.facts import Facts
 from services.allocator.frozen import Seen, doubted, is_frozen, repeated
 from services.allocator.limits import Surroundings, caps_for
@@ -55,8 +55,38 @@ class Outcome(Struct, frozen=True, kw_only=True):
     """Decide again then, even without a new fact."""
 
 
+class Thought(Struct, frozen=True, kw_only=True):
+    """A decision before it is put into the words of its event."""
+
+    memory: Memory
+    said: Said
+    lines: tuple[LoadDecision, ...]
+    setpoints: tuple[Setpoint, ...]
+    alerts: tuple[Alert, ...]
+    changed: bool
+
+
 def decide(plan: Plan, memory: Memory, facts: Facts, now_s: float, *, now: datetime) -> tuple[Memory, Outcome]:
     """Return the next memory and what to do; never changes its arguments. `now_s` is monotonic, `now` is UTC."""
+    thought = _thought(plan, memory, facts, (now_s, now))
+    said = thought.said
+    return thought.memory, Outcome(
+        setpoints=thought.setpoints,
+        decision=site_decision(said, with_could_get(said, thought.lines)),
+        changed=thought.changed,
+        alerts=thought.alerts,
+        wake_in_s=_wake_in(said.scene, said.rises, thought.memory),
+    )
+
+
+def remembered_after(plan: Plan, memory: Memory, facts: Facts, now_s: float, *, now: datetime) -> tuple[Memory, bool]:
+    """Return the next memory of `decide`, and whether something changed; for a replay of what was not told."""
+    thought = _thought(plan, memory, facts, (now_s, now))
+    return thought.memory, thought.changed
+
+
+def _thought(plan: Plan, memory: Memory, facts: Facts, time: tuple[float, datetime]) -> Thought:
+    now_s, now = time
     sides = read_sides(plan, facts, memory, now_s)
     filed, known = plan, learned(plan, memory, facts, (sides, now_s))
     plan = in_force(filed, known)
@@ -87,13 +117,7 @@ def decide(plan: Plan, memory: Memory, facts: Facts, now_s: float, *, now: datet
         told=told,
         decided_s=now_s if changed else memory.decided_s,
     )
-    return after, Outcome(
-        setpoints=setpoints,
-        decision=site_decision(said, lines),
-        changed=changed,
-        alerts=found.events,
-        wake_in_s=_wake_in(scene, rises, after),
-    )
+    return Thought(memory=after, said=said, lines=lines, setpoints=setpoints, alerts=found.events, changed=changed)
 
 
 def _scene(plan: Plan, memory: Memory, facts: Facts, seen: tuple[Sides, float]) -> Scene:

@@ -7,22 +7,24 @@ from datetime import datetime
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from evenload.contracts.events import (
     Alert,
     Bound,
     Decision,
     Health,
+    InputKind,
     InputUsed,
     LoadDecision,
     LoadState,
+    MeterReading,
     Severity,
     Timer,
 )
-from services.allocator.belief import Sides, as_per_phase, meter_names
-from services.allocator.board import Board
+from services.allocator.belief import SIDE_METER_S, Sides, as_per_phase, meter_names, used
 from services.allocator.cuts import Scene, settled_board
-from services.allocator.facts import Facts
+from services.allocator.facts import Facts, Heard
 from services.allocator.memory import LoadMemory, Memory
 from services.allocator.outside import is_lapsed, limit_in_force_w
 from services.allocator.plan import MA, MASK_PHASES, PlannedLoad
@@ -30,6 +32,7 @@ from services.allocator.raises import Rise
 from services.allocator.rewired import wiring_alerts
 from services.allocator.share import Share
 from services.allocator.sources import Want, could_get
+from services.allocator.watch import STATE_LOST_S
 
 _WORDS = {
     "breaker": "breaker",
@@ -77,19 +80,18 @@ def bound_text(bound: Bound) -> str:
 
 
 def explained(said: Said) -> tuple[LoadDecision, ...]:
-    """Return each load's part of the decision, by name."""
-    setpoints = [said.memory.loads[load.name].setpoint_ma for load in said.scene.plan.loads]
-    board = settled_board(said.scene, setpoints, raising=True)
-    return tuple(_line(said, load, board) for load in said.scene.plan.loads)
+    """Return each load's part of the decision, by name; what it could get is left to `with_could_get`."""
+    return tuple(_line(said, load) for load in said.scene.plan.loads)
 
 
-def _line(said: Said, load: PlannedLoad, board: Board) -> LoadDecision:
+def _line(said: Said, load: PlannedLoad) -> LoadDecision:
     scene = said.scene
     known = said.memory.loads[load.name]
     share = scene.raise_shares[load.index]
     heard = said.facts.loads.get(load.name)
     state = heard.event if heard is not None else None
     rule, timer = _rule(said, load, known)
+    setpoint_a = known.setpoint_ma / MA
     return LoadDecision(
         load=load.name,
         mode=load.mode,
@@ -98,15 +100,32 @@ def _line(said: Said, load: PlannedLoad, board: Board) -> LoadDecision:
         measured_a=state.measured_a if state is not None else None,
         phases=load.phase_names,
         wiring=known.wiring.state if known.wiring is not None else "unproven",
-        setpoint_a=known.setpoint_ma / MA,
+        setpoint_a=setpoint_a,
         target_a=share.given_ma / MA,
-        could_get_a=_could_get(said, load, (known.setpoint_ma, state), board) / MA,
+        could_get_a=setpoint_a,
         bound=share.bound,
         rule=rule,
         reason=_reason(known.setpoint_ma, rule, share, load.wish),
         temperature_c=state.temperature_c if state is not None else None,
         timer=timer,
     )
+
+
+def with_could_get(said: Said, lines: tuple[LoadDecision, ...]) -> tuple[LoadDecision, ...]:
+    """Return the lines with what each idle load would get if a vehicle came now and nobody else changed."""
+    scene = said.scene
+    if scene.grid.health != "normal" or not scene.party.idle:
+        return lines
+    setpoints_ma = [said.memory.loads[load.name].setpoint_ma for load in scene.plan.loads]
+    board = settled_board(scene, setpoints_ma, raising=True)
+    found = list(lines)
+    for index in scene.party.idle:
+        load, line = scene.plan.loads[index], lines[index]
+        if load.mode == "off":
+            continue
+        dead = load.name in said.facts.loads and line.status in ("faulted", "unavailable")
+        found[index] = replace(line, could_get_a=0.0 if dead else could_get(board, Want(index, load.max_ma)) / MA)
+    return tuple(found)
 
 
 def told_line(line: LoadDecision) -> str:
@@ -152,17 +171,6 @@ def _timer(name: str, until_s: float, now_s: float) -> Timer:
     return Timer(name=name, in_s=round(max(0.0, until_s - now_s), 1))
 
 
-def _could_get(said: Said, load: PlannedLoad, now: tuple[int, LoadState | None], board: Board) -> int:
-    """Return mA an idle load would get if a vehicle came now and nobody else changed; its setpoint when active."""
-    scene = said.scene
-    setpoint_ma, state = now
-    if load.index not in scene.party.idle or load.mode == "off" or scene.grid.health != "normal":
-        return setpoint_ma
-    if state is not None and state.status in ("faulted", "unavailable"):
-        return 0
-    return could_get(board, Want(load.index, load.max_ma))
-
-
 def site_decision(said: Said, loads: tuple[LoadDecision, ...]) -> Decision:
     """Return the whole decision as an event without its stamps."""
     scene, sides = said.scene, said.sides
@@ -188,30 +196,36 @@ def site_decision(said: Said, loads: tuple[LoadDecision, ...]) -> Decision:
         soc_pct=sides.soc_pct,
         loads=loads,
         inputs=_inputs(said),
+        now_s=scene.now_s,
     )
 
 
 def _inputs(said: Said) -> tuple[InputUsed, ...]:
-    scene = said.scene
-    found = list(said.sides.inputs)
-    for name in meter_names(scene.plan, said.facts, "grid"):
-        age_s = scene.grid.age_s
-        found.insert(
-            0,
-            InputUsed(
-                name=name,
-                age_s=None if age_s is None else round(age_s, 3),
-                state="missing" if age_s is None else _GRID_STATES[scene.grid.health],
-            ),
-        )
-    for load in scene.plan.loads:
-        heard = said.facts.loads.get(load.name)
-        if heard is None:
-            found.append(InputUsed(name=load.name, age_s=None, state="missing"))
-        else:
-            age_s = round(max(0.0, scene.now_s - heard.at_s), 3)
-            found.append(InputUsed(name=load.name, age_s=age_s, state="fresh" if age_s < 12 else "stale"))
-    return tuple(found)
+    scene, facts, now_s = said.scene, said.facts, said.scene.now_s
+    grid, age_s = [], scene.grid.age_s
+    for name in meter_names(scene.plan, facts, "grid"):
+        heard = facts.readings.get(name) if age_s is not None else None
+        grid.append(used(name, heard, age_s or 0.0, _GRID_STATES[scene.grid.health]))
+    circuits = [
+        _aged(name, facts.readings.get(name), (now_s, SIDE_METER_S), "meter")
+        for name in sorted({node.meter for node in scene.plan.nodes if node.meter is not None})
+    ]
+    loads = [_aged(load.name, facts.loads.get(load.name), (now_s, STATE_LOST_S), "load") for load in scene.plan.loads]
+    limits = [
+        used(name, limit, now_s - limit.at_s, "stale" if is_lapsed(limit, now_s) else "fresh")
+        for name, limit in sorted(facts.limits.items())
+    ]
+    return (*grid, *said.sides.inputs, *circuits, *loads, *limits)
+
+
+def _aged(
+    name: str, heard: Heard[LoadState] | Heard[MeterReading] | None, age: tuple[float, float], of: InputKind
+) -> InputUsed:
+    """`age` = (now, the age from which it is stale), s."""
+    now_s, most_s = age
+    if heard is None:
+        return InputUsed(name=name, of=of, age_s=None, state="missing")
+    return used(name, heard, now_s - heard.at_s, "fresh" if now_s - heard.at_s < most_s else "stale")
 
 
 def alerts(said: Said) -> Found:

@@ -3,6 +3,7 @@
 from typing import Generic, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from evenload.contracts.events import LoadState, MeterReading, SiteLimit
 from evenload.contracts.units import Name
@@ -17,6 +18,31 @@ class Heard(Struct, Generic[E], frozen=True):
     at_s: float
     returning: bool = False
     """The first message after a lapsed lease: not yet in force (outside limits)."""
+
+
+SILENCE_S = 12.0
+"""After so long without a word a load that speaks is news, whatever it says."""
+_SAMPLE = {
+    "boot": "",
+    "seq": 0,
+    "sent_ms": 0,
+    "measured_age_s": None,
+    "setpoint_seq": 0,
+    "failsafe_in_s": None,
+    "energy_wh": None,
+    "session_wh": None,
+}
+"""What differs between two samples of a load that stands still."""
+
+
+def is_news(before: Heard[LoadState] | None, state: LoadState, now_s: float) -> bool:
+    """Tell whether a load's state says more than that all is as it was.
+
+    What says no more waits for the next reading or timer: of many loads that stand still most states are such.
+    """
+    if before is None or now_s - before.at_s > SILENCE_S:
+        return True
+    return replace(before.event, measured_at=state.measured_at, **_SAMPLE) != replace(state, **_SAMPLE)
 
 
 class Facts(Struct, frozen=True, kw_only=True):

@@ -140,7 +140,7 @@ def compile_plan(site: Site, overrides: tuple[Override, ...] = ()) -> Plan:
         nodes=nodes,
         distribution=effective.distribution,
         meters=_meters_by_role(effective),
-        grid_meter=repr([(name, meter) for name, meter in sorted(site.meters.items()) if meter.role == "grid"]),
+        grid_meter=_grid_meter(site),
         **_root_limits(effective),
     )
 
@@ -153,6 +153,12 @@ def _by_hand(load: PlannedLoad, index: int, by_hand: bool, cap_ma: int | None) -
 
 def _ma(current_a: float) -> int:
     return math.floor(current_a * MA + 1e-6)
+
+
+def _grid_meter(site: Site) -> str:
+    """Return what tells one grid meter from another. Addresses are no part of it: a replay does not know them."""
+    meters = sorted((name, replace(meter, options=None)) for name, meter in site.meters.items() if meter.role == "grid")
+    return repr(meters)
 
 
 def _root_limits(site: Site) -> dict[str, int | None]:

@@ -13,12 +13,13 @@ from msgspec.structs import replace
 from evenload.contracts import subjects
 from evenload.contracts.events import Event, LoadState, MeterReading, SiteLimit
 from evenload.contracts.wire import Codec, ContractError
-from evenload.runtime.bus import BusDown, Subscription
+from evenload.runtime.bus import BusDown, BusError, Subscription
 from evenload.runtime.order import Order, Verdict, judge
 from evenload.runtime.service import Context
 from evenload.site.schema import Site
 from services.allocator.engine import Outcome, decide
-from services.allocator.facts import Facts, Heard
+from services.allocator.facts import Facts, Heard, is_news
+from services.allocator.journal import BASIS_S, InForce, Journal, Why, basis_of, is_due, noted, numbered, told
 from services.allocator.keeping import KeptLimit, KeptMemory
 from services.allocator.memory import Memory, first_memory
 from services.allocator.metrics import AllocatorMetrics
@@ -68,6 +69,7 @@ class SiteTask:
     def __init__(self, ctx: Context, metrics: AllocatorMetrics, config: Config, owns: Callable[[], bool]) -> None:
         self.ctx, self.metrics, self.config, self._owns = ctx, metrics, config, owns
         self.plan: Plan = compile_plan(config.site, config.overrides)
+        self._laid = config.overrides
         self.memory: Memory = first_memory()
         self.epoch = 0
         self.seen_epoch = 0
@@ -78,6 +80,9 @@ class SiteTask:
         self._loads: dict[str, Heard[LoadState]] = {}
         self._limits: dict[str, Heard[SiteLimit]] = {}
         self._orders: dict[str, Order] = {}
+        self._journal = Journal()
+        self._basis_due: Why | None = "taken"
+        self._basis, self._basis_s = 0, 0.0
         self._cause, self._cause_at_s = "start", ctx.clock.monotonic()
         self._subscriptions: list[Subscription] = []
 
@@ -99,6 +104,7 @@ class SiteTask:
         """Go on with what was kept; a limit that was heard since is newer."""
         self.recalled = True
         self.memory = kept.memory
+        self._basis_due = "taken"
         for item in kept.limits:
             self._limits.setdefault(item.limit.source, Heard(item.limit, item.at_s))
 
@@ -110,12 +116,16 @@ class SiteTask:
         """End the subscriptions and forget the site's metrics."""
         while self._subscriptions:
             await self._subscriptions.pop().stop()
-        self.metrics.forget(self.name, tuple(self.config.site.loads), (*self._readings, *self.config.site.loads))
+        self.metrics.forget(
+            self.name, tuple(self.config.site.loads), (*self._readings, *self.config.site.loads, *self._limits)
+        )
 
     def configure(self, config: Config) -> None:
         """Put another site file or other overrides in force; decided on at once."""
         self.config = config
-        self.plan = compile_plan(config.site, in_force(config.site, config.overrides, self.ctx.clock.utc()))
+        self._laid = in_force(config.site, config.overrides, self.ctx.clock.utc())
+        self.plan = compile_plan(config.site, self._laid)
+        self._basis_due = self._basis_due or "configuration"
         self._wake("configuration", None)
 
     def on_reading(self, subject: str, data: bytes) -> None:
@@ -138,8 +148,10 @@ class SiteTask:
             return
         self.seen_epoch = max(self.seen_epoch, state.epoch)
         now_s = self.ctx.clock.monotonic()
+        news = is_news(self._loads.get(state.load), state, now_s)
         self._loads[state.load] = Heard(state, now_s)
-        self._wake(f"state {state.load}", now_s)
+        if news:
+            self._wake(f"state {state.load}", now_s)
 
     def on_limit(self, subject: str, data: bytes) -> None:
         """Store an outside limit; a negative one is refused and the last one holds."""
@@ -220,40 +232,64 @@ class SiteTask:
         cause, cause_at_s = (self._cause, self._cause_at_s) if self._cause else ("timer", None)
         self._cause = ""
         facts = self._facts(cause)
+        if self._basis_due and not self._tell_basis(self._basis_due, facts, now_s):
+            return WITHHELD_S
         memory, outcome = decide(self.plan, self.memory, facts, now_s, now=self.ctx.clock.utc())
         self.metrics.decision_time.observe(time.perf_counter() - began_s)
-        if not self._send(outcome, now_s, cause_at_s):
+        journal = noted(self._journal, facts, now_s)
+        if not self._send(outcome, journal, cause_at_s):
             return WITHHELD_S
         self.memory = memory
+        self._journal = told(journal) if _tells(outcome, journal) else journal
         self.metrics.decisions.labels(self.name).inc()
+        if now_s - self._basis_s >= BASIS_S:
+            self._tell_basis("period", facts, now_s)
         return outcome.wake_in_s
 
-    def _send(self, outcome: Outcome, decided_s: float, cause_at_s: float | None) -> bool:
+    def _tell_basis(self, why: Why, facts: Facts, now_s: float) -> bool:
+        """Tell what the decisions from here on stand on; with a taken site a new run of them begins."""
+        journal = Journal(seen=facts) if why == "taken" else self._journal
+        in_force_now = InForce(self.config.site, self._laid)
+        basis = basis_of(journal, self.memory, in_force_now, now_s=now_s, at=self.ctx.clock.utc(), why=why)
+        try:
+            sent = self.ctx.bus.publish(subjects.basis(self.name), replace(basis, config_rev=self.config.config_rev))
+        except BusDown:
+            return False
+        except BusError as fault:  # too large for a message: the site is allocated all the same
+            self.ctx.complain(f"basis {self.name}", f"{fault}; decisions of site {self.name} cannot be replayed")
+            self._basis = 0
+        else:
+            self._basis = sent.seq
+        self._journal, self._basis_s, self._basis_due = told(journal), now_s, None
+        return True
+
+    def _send(self, outcome: Outcome, journal: Journal, cause_at_s: float | None) -> bool:
         """Publish setpoints first, then what is said of them; nothing when the image grew old or the site was lost.
 
-        Return whether all went out: what was withheld was not commanded, and must not be remembered as if it were.
+        Return whether all went out: what was withheld was not commanded, and must not be remembered as if it were. The
+        decision is the last to go out, so that one that was told is one that is remembered.
         """
-        stale = self.ctx.clock.monotonic() - decided_s > STALE_IMAGE_S
+        stale = self.ctx.clock.monotonic() - outcome.decision.now_s > STALE_IMAGE_S
         if stale or not self._owns():
             self.metrics.withheld.inc(len(outcome.setpoints))
             return False
         stamp = {"epoch": self.epoch, "config_rev": self.config.config_rev}
+        decision = replace(outcome.decision, **stamp)
         try:
             for setpoint in outcome.setpoints:
                 age_ms = self._reading_age_ms(setpoint.cause, cause_at_s)
                 stamped = replace(setpoint, **stamp, cause_age_ms=age_ms)
                 self.ctx.bus.publish(subjects.setpoint(self.name, setpoint.load), stamped)
             self.metrics.sent.labels(self.name).inc(len(outcome.setpoints))
-            decision = replace(outcome.decision, **stamp)
-            if outcome.changed:
-                self.ctx.bus.publish(subjects.decision(self.name), decision)
             for alert in outcome.alerts:
                 event = replace(alert, config_rev=self.config.config_rev)
                 self.ctx.bus.publish(subjects.alert(self.name, alert.kind, alert.about), event)
+            if _tells(outcome, journal):
+                self.ctx.bus.publish(subjects.decision(self.name), numbered(decision, journal, self._basis))
         except BusDown:
             self.metrics.withheld.inc()
             return False
-        self.metrics.decided(decision, len(self.memory.alerts), decided_s)
+        self.metrics.decided(decision, len(self.memory.alerts), decision.now_s)
         return True
 
     def _reading_age_ms(self, cause: str, cause_at_s: float | None) -> int:
@@ -263,3 +299,7 @@ class SiteTask:
         age_s = max(0.0, self.ctx.clock.monotonic() - cause_at_s)
         self.metrics.reading_to_setpoint.observe(age_s)
         return max(1, round(age_s * 1000))
+
+
+def _tells(outcome: Outcome, journal: Journal) -> bool:
+    return outcome.changed or is_due(journal)

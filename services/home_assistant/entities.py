@@ -15,16 +15,17 @@ from evenload.site.schema import Device, Load, Site, currents_of
 
 PREFIX = "homeassistant"
 """Where Home Assistant listens for announcements, as it comes."""
+# Until 2025.10 an entity was named by `object_id`, since then by `default_entity_id`; both are told.
 MODES, ASKED_MODES, DISTRIBUTIONS = get_args(Mode), get_args(AskedMode), get_args(Distribution)
 MAX_PRIORITY = 1_000_000
 Kind = Literal["sensor", "binary_sensor", "select", "number"]
 
 
 class Thing(Struct, frozen=True):
-    """A device: `of` is site, load or circuit."""
+    """A device: the site, or a load, circuit or meter of it."""
 
     site: str
-    of: Literal["site", "load", "circuit"]
+    of: Literal["site", "load", "circuit", "meter"]
     name: str
 
     @property
@@ -58,6 +59,16 @@ def availability(site: str) -> str:
     return f"evenload/{site}/availability"
 
 
+def things(site: Site) -> tuple[Thing, ...]:
+    """Return all devices of a site, the site itself first."""
+    return (
+        Thing(site.site, "site", site.site),
+        *(Thing(site.site, "load", name) for name in site.loads),
+        *(Thing(site.site, "circuit", name) for name in site.circuits),
+        *(Thing(site.site, "meter", name) for name in site.meters),
+    )
+
+
 def entities(site: Site) -> tuple[Entity, ...]:
     """Return all entities of a site."""
     found = list(_of_site(Thing(site.site, "site", site.site)))
@@ -65,6 +76,7 @@ def entities(site: Site) -> tuple[Entity, ...]:
         found += _of_load(Thing(site.site, "load", name), load, site)
     for name in site.circuits:
         found += _of_circuit(Thing(site.site, "circuit", name))
+    found += [_problem(Thing(site.site, "meter", name)) for name in site.meters]
     return tuple(found)
 
 
@@ -77,13 +89,7 @@ def _of_site(thing: Thing) -> Iterator[Entity]:
     yield Entity(thing, "sensor", "solar_w", "Solar", _measured("W", "power"))
     yield Entity(thing, "sensor", "health", "Health")
     yield Entity(thing, "select", "distribution", "Distribution", {"options": list(DISTRIBUTIONS)})
-    yield Entity(
-        thing,
-        "binary_sensor",
-        "problem",
-        "Problem",
-        {"device_class": "problem", "json_attributes_topic": f"{thing.base}/alerts"},
-    )
+    yield _problem(thing)
 
 
 def limits_of(load: Load, site: Site) -> float | None:
@@ -103,7 +109,7 @@ def _of_load(thing: Thing, load: Load, site: Site) -> Iterator[Entity]:
     if limits_of(load, site) is not None:
         limit = {"min": 0, "max": limits_of(load, site), "step": 0.1, "mode": "box", "unit_of_measurement": "A"}
         yield Entity(thing, "number", "max_a", "Limit", {**limit, "device_class": "current"})
-
+    yield _problem(thing)
     if isinstance(load, Device) and load.sensor is not None:
         yield Entity(thing, "sensor", "temperature_c", "Temperature", _measured("°C", "temperature"))
     aim = aim_of(load)
@@ -115,6 +121,13 @@ def _of_load(thing: Thing, load: Load, site: Site) -> Iterator[Entity]:
 def _of_circuit(thing: Thing) -> Iterator[Entity]:
     yield Entity(thing, "sensor", "limit_a", "Limit", {"unit_of_measurement": "A", "device_class": "current"})
     yield Entity(thing, "binary_sensor", "binding", "Binding")
+    yield _problem(thing)
+
+
+def _problem(thing: Thing) -> Entity:
+    """Return whether an alert about it is active; which ones, and what to do, are its attributes."""
+    more = {"device_class": "problem", "entity_category": "diagnostic", "json_attributes_topic": f"{thing.base}/alerts"}
+    return Entity(thing, "binary_sensor", "problem", "Problem", more)
 
 
 def announcement(entity: Entity) -> dict[str, Any]:
@@ -132,6 +145,7 @@ def announcement(entity: Entity) -> dict[str, Any]:
         "name": entity.name,
         "unique_id": f"{thing.id}_{entity.key}",
         "object_id": f"{thing.id}_{entity.key}",
+        "default_entity_id": f"{entity.kind}.{thing.id}_{entity.key}".replace("-", "_"),
         "state_topic": f"{thing.base}/state",
         "value_template": f"{{{{ value_json.{entity.key} }}}}",
         "availability_topic": availability(thing.site),

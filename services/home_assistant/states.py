@@ -8,7 +8,7 @@ from msgspec import Struct, structs
 from evenload.contracts.events import Alert, Decision, LoadDecision
 from evenload.contracts.records import Override, OverrideRecord
 from evenload.site.schema import Evse, Load, Site
-from services.home_assistant.entities import Thing, limits_of
+from services.home_assistant.entities import Thing, limits_of, things
 
 MAX_ALERTS_TOLD = 20
 _BY_HAND = ("mode", "priority", "max_a", "target_c")
@@ -25,11 +25,7 @@ class Facts(Struct, frozen=True, kw_only=True):
 
 def states(site: Site, facts: Facts) -> dict[str, Any]:
     """Return topic → what is told there."""
-    thing = Thing(site.site, "site", site.site)
-    found: dict[str, Any] = {
-        f"{thing.base}/state": _site_state(site, facts),
-        f"{thing.base}/alerts": _alerts(facts),
-    }
+    found: dict[str, Any] = {f"{Thing(site.site, 'site', site.site).base}/state": _site_state(site, facts)}
     decided = {one.load: one for one in facts.decision.loads} if facts.decision else {}
     for name in site.loads:
         found[f"{Thing(site.site, 'load', name).base}/state"] = _load_state(site, name, facts, decided.get(name))
@@ -37,7 +33,26 @@ def states(site: Site, facts: Facts) -> dict[str, Any]:
     for name, circuit in site.circuits.items():
         state = {"limit_a": circuit.limit_a, "binding": _on(name in binding)}
         found[f"{Thing(site.site, 'circuit', name).base}/state"] = state
+    for name in site.meters:
+        found[f"{Thing(site.site, 'meter', name).base}/state"] = {}
+    return found | _problems(site, found, facts)
+
+
+def _problems(site: Site, told: dict[str, dict[str, Any]], facts: Facts) -> dict[str, Any]:
+    """Return the states with whether there is a problem in them, and what is active beside each."""
+    found: dict[str, Any] = {}
+    for thing in things(site):
+        alerts = [one for one in facts.alerts.values() if thing.of == "site" or one.about in abouts(site, thing)]
+        found[f"{thing.base}/state"] = {**told[f"{thing.base}/state"], "problem": _on(bool(alerts))}
+        found[f"{thing.base}/alerts"] = {"alerts": [_alert(one) for one in alerts[:MAX_ALERTS_TOLD]]}
     return found
+
+
+def abouts(site: Site, thing: Thing) -> frozenset[str]:
+    """Return what alerts name when they are about a thing: its name, for a charging point also its station's."""
+    load = site.loads.get(thing.name) if thing.of == "load" else None
+    station = load.station if isinstance(load, Evse) else None
+    return frozenset({thing.name} if station is None else {thing.name, station})
 
 
 def _site_state(site: Site, facts: Facts) -> dict[str, Any]:
@@ -47,13 +62,11 @@ def _site_state(site: Site, facts: Facts) -> dict[str, Any]:
         "solar_w": decision.solar_w if decision else None,
         "health": decision.health if decision else None,
         "distribution": decision.distribution if decision else site.distribution,
-        "problem": _on(bool(facts.alerts)),
     }
 
 
-def _alerts(facts: Facts) -> dict[str, Any]:
-    found = list(facts.alerts.values())[:MAX_ALERTS_TOLD]
-    return {"alerts": [{"about": one.about, "text": one.text, "remedy": one.remedy} for one in found]}
+def _alert(one: Alert) -> dict[str, str]:
+    return {"about": one.about, "kind": one.kind, "severity": one.severity, "text": one.text, "remedy": one.remedy}
 
 
 def _load_state(site: Site, name: str, facts: Facts, decided: LoadDecision | None) -> dict[str, Any]:

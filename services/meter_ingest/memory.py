@@ -1,8 +1,9 @@
 """What is remembered of one meter between samples: order, period, freezing, alerts told. Pure data and rules.
 
 Period: the median of the last intervals, so that an outage is no period; never above what its role allows.
-Frozen: energy flows but the energy counters stand still, or, without counters, the whole sample repeats, for
-`FROZEN_AFTER_S`. Zeros (a sun at night, an idle battery) are not frozen.
+Frozen: energy flows but the whole sample, counters and all, repeats for `FROZEN_AFTER_S`. A counter that stands still
+proves nothing by itself: many devices count one direction only, or in steps of 0.1 or 1 kWh. Zeros (a sun at night, an
+idle battery) are not frozen.
 """
 
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from statistics import median
 
 from msgspec import Struct, structs
 
+from evenload.contracts.events import MeterRole
 from services.meter_ingest.config import MeterPlan
 from services.meter_ingest.counters import Counter
 from services.meter_ingest.raw import RawSample
@@ -19,9 +21,10 @@ MAX_INTERVALS = 9
 MAX_PERIOD_S = 20.0
 """A period above it must be declared `slow: true` (faults.md section 2)."""
 MAX_SLOW_PERIOD_S = 3_600.0
-FROZEN_AFTER_S = 600.0
+FROZEN_AFTER_S: Mapping[MeterRole, float] = {"grid": 600.0}
+FROZEN_AFTER_OTHERS_S = 3_600.0
+"""An inverter or battery at its limit may tell the same for long."""
 FLOWING_W = 100.0
-"""Moves a counter of 1 Wh within 36 s."""
 MAX_OLD_IN_A_ROW = 3
 """After so many older stamps in a row the source's clock or counter has stepped back, and is followed."""
 
@@ -38,8 +41,8 @@ class MeterMemory(Struct, frozen=True, kw_only=True):
     taken_at: datetime | None = None
     old_in_a_row: int = 0
     moved_s: float | None = None
-    """When the counters or the sample last changed."""
-    mark: RawSample | tuple[object, ...] | None = None
+    """When the sample last changed."""
+    mark: RawSample | None = None
     imported: Counter = Counter()
     exported: Counter = Counter()
     told: Mapping[str, bool] = {}
@@ -82,7 +85,7 @@ def after_older(memory: MeterMemory) -> MeterMemory:
 def after_sample(memory: MeterMemory, raw: RawSample, now_s: float) -> MeterMemory:
     """Return the memory after a sample that became a reading."""
     interval = () if memory.heard_s is None else (now_s - memory.heard_s,)
-    mark = _mark(raw)
+    mark = structs.replace(raw, seq=None, taken_at=None)
     moved = memory.moved_s is None or mark != memory.mark
     return structs.replace(
         memory,
@@ -96,21 +99,16 @@ def after_sample(memory: MeterMemory, raw: RawSample, now_s: float) -> MeterMemo
     )
 
 
-def is_frozen(memory: MeterMemory, raw: RawSample, power_w: float | None, now_s: float) -> bool:
-    """Tell whether the source repeats itself although energy flows; `power_w` is the total, None = not known."""
+def is_frozen(memory: MeterMemory, raw: RawSample, flow: tuple[MeterRole, float | None], now_s: float) -> bool:
+    """Tell whether the source repeats itself although energy flows; `flow` = role and total W, None = not known."""
+    role, power_w = flow
     flows = power_w is not None and abs(power_w) >= FLOWING_W
     if raw.traits.reports_changes or not flows or memory.moved_s is None:
         return False
-    return now_s - memory.moved_s >= max(FROZEN_AFTER_S, 30 * (median(memory.intervals_s or (0.0,))))
+    after_s = FROZEN_AFTER_S.get(role, FROZEN_AFTER_OTHERS_S)
+    return now_s - memory.moved_s >= max(after_s, 30 * (median(memory.intervals_s or (0.0,))))
 
 
 def stamp_skew(raw: RawSample, now: datetime) -> timedelta:
     """Return how far the source's clock is from ours; zero when it has none."""
     return timedelta() if raw.taken_at is None else raw.taken_at - now
-
-
-def _mark(raw: RawSample) -> RawSample | tuple[object, ...]:
-    counters = (*raw.imported, *raw.exported)
-    if any(counter is not None for counter in counters):
-        return counters
-    return structs.replace(raw, seq=None, taken_at=None)

@@ -60,7 +60,7 @@ class _Taken(Struct, frozen=True):
     @property
     def frozen(self) -> bool:
         """Tell whether it repeats itself while energy flows."""
-        return remembered.is_frozen(self.memory, self.raw, self.sample.flow_w, self.now.at_s)
+        return remembered.is_frozen(self.memory, self.raw, (self.plan.role, self.sample.flow_w), self.now.at_s)
 
     @property
     def skew(self) -> timedelta:

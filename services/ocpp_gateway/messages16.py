@@ -148,7 +148,7 @@ class Status(Request, frozen=True):
 class Reader:
     """Decodes one payload type; built once for each."""
 
-    def __init__(self, wanted: type[Request], quick: type[Request] | None = None) -> None:
+    def __init__(self, wanted: type[Any], quick: type[Request] | None = None) -> None:
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(wanted)
         self._quick: msgspec.json.Decoder[Any] | None = (
             msgspec.json.Decoder(quick, strict=False) if quick is not None else None

@@ -7,7 +7,6 @@ limit from outside is told as an alert and never touched.
 
 from typing import Any, Final
 
-import msgspec
 from msgspec import Raw
 from msgspec.structs import replace
 
@@ -44,6 +43,7 @@ MAX_PARTS: Final = 64
 
 _report = Reader(NotifyReport)
 _head = Reader(ReportHead)
+_whole = Reader(dict[str, Any])
 _needs = Reader(NotifyEVChargingNeeds)
 _limit = Reader(NotifyChargingLimit)
 
@@ -53,7 +53,7 @@ def _with_part(station: Station, payload: Raw) -> tuple[Station, list[Output]]:
     head = _head.read(payload)
     request = whole(head.request_id) or 0
     known = station.report if station.report is not None and station.report.request == request else Report(request)
-    part: dict[str, Any] = msgspec.json.decode(payload, type=dict[str, Any])
+    part: dict[str, Any] = _whole.read(payload)
     report = replace(known, parts=(*known.parts, part)[:MAX_PARTS])
     if head.tbc:
         return replace(station, report=report), []

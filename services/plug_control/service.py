@@ -15,6 +15,7 @@ from evenload.contracts.events import MeterReading, Setpoint
 from evenload.contracts.records import OverrideRecord
 from evenload.contracts.wire import Codec, ContractError
 from evenload.devices.access import Access, open_access
+from evenload.devices.ending import ended
 from evenload.devices.errors import DeviceError
 from evenload.devices.fleet import Fleet, run_until
 from evenload.devices.outbox import Outbox
@@ -220,9 +221,7 @@ class PlugTask:
             await asyncio.wait((looking, urgent), return_when=asyncio.FIRST_COMPLETED)
             return looking.result() if looking.done() else Passed()
         finally:
-            for task in (looking, urgent):
-                task.cancel()
-            await asyncio.gather(looking, urgent, return_exceptions=True)
+            await ended(looking, urgent)
 
     async def _prepare_and_observe(self, driver: LevelDriver) -> Fact:
         try:

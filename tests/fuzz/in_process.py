@@ -84,7 +84,7 @@ class Target:
         self._now_s, self._ids, self._calls = 0.0, 0, 0
 
     def _fresh(self) -> Station:
-        link = Link(token="t", connected_s=0.0, booted=True, is_open=True, configured=True)
+        link = Link(token="t", connected_s=0.0, state="serving")
         return replace(new_station(self._plan), link=link)
 
     def feed(self, outcomes: Counter[str]) -> bytes:

@@ -5,13 +5,26 @@ from typing import Any
 
 import msgspec
 
-from evenload.contracts import commands, events, records
+from evenload.contracts import basis, commands, events, records
 from evenload.contracts.phases import PerPhase
 
 AT = datetime(2026, 6, 1, 10, 15, 30, 250_000, tzinfo=UTC)
 LATER = datetime(2026, 6, 1, 18, 0, tzinfo=UTC)
 STAMPS: dict[str, Any] = {"boot": "b7f3", "seq": 42, "sent_ms": 1_234_567, "config_rev": 3}
 CURRENT = PerPhase(4.2, -1.5, 0.0)
+LIMIT = events.SiteLimit(
+    **STAMPS,
+    site="home",
+    source="grid_operator",
+    scope="managed",
+    issued_at=AT,
+    limit_w=4_200.0,
+    floor_w=4_200.0,
+    valid_s=120.0,
+    failsafe_w=4_200.0,
+    why="grid is full",
+)
+LIMIT_HELD = events.Held(name="grid_operator", heard_s=5_000.0, event=LIMIT)
 SETPOINT = events.Setpoint(
     **STAMPS,
     site="home",
@@ -128,20 +141,31 @@ _SAMPLES: tuple[msgspec.Struct, ...] = (
         battery_w=-500.0,
         soc_pct=81.5,
         loads=(DECIDED,),
-        inputs=(events.InputUsed(name="p1", age_s=0.2, state="fresh"),),
+        inputs=(
+            events.InputUsed(name="p1", age_s=0.2, state="fresh", boot="b2c3", seq=81, heard_s=5_012.3),
+            events.InputUsed(name="wallbox", of="load", age_s=None, state="missing"),
+        ),
+        now_s=5_012.5,
+        step=2,
+        basis=40,
+        steps=(
+            events.Step(5_011.5, (), (LIMIT_HELD,)),
+            events.Step(5_012.5, (events.InputRef("meter", "p1", "b2c3", 81, 5_012.3),)),
+        ),
     ),
-    events.SiteLimit(
+    basis.Basis(
         **STAMPS,
         site="home",
-        source="grid_operator",
-        scope="managed",
-        issued_at=AT,
-        limit_w=4_200.0,
-        floor_w=4_200.0,
-        valid_s=120.0,
-        failsafe_w=4_200.0,
-        why="grid is full",
+        at=AT,
+        now_s=5_010.5,
+        step=0,
+        why="taken",
+        configuration=msgspec.Raw(b'{"site":"home"}'),
+        overrides=(records.Override(load="wallbox", mode="off", at=AT, file_value="standard"),),
+        memory=msgspec.Raw(b'{"loads":{}}'),
+        facts=(LIMIT_HELD,),
     ),
+    LIMIT,
     events.Alert(
         **STAMPS,
         site="home",

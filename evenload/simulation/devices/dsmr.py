@@ -3,7 +3,9 @@
 import asyncio
 from contextlib import suppress
 
+from evenload.devices.ending import ended
 from evenload.simulation.devices.faults import GARBAGE, Faults
+from evenload.simulation.devices.world import MeterProvider, MeterValues
 
 SECOND_METER = (
     "/ISK5\\2M550T-1012\r\n\r\n1-3:0.2.8(50)\r\n0-0:1.0.0(231114221320W)\r\n"
@@ -16,6 +18,13 @@ SECOND_METER = (
     "0-1:24.2.1(231114221004W)(01234.567*m3)\r\n!D56A\r\n"
 )
 """Version 5: 1150 W in on L1, 578 W out on L2, 2300 W in on L3; whole amperes."""
+ONE_PHASE_METER = (
+    "/KFM5KAIFA-METER\r\n\r\n1-3:0.2.8(42)\r\n0-0:1.0.0(231114221320W)\r\n1-0:1.8.1(000100.100*kWh)\r\n"
+    "1-0:1.8.2(000200.200*kWh)\r\n1-0:2.8.1(000300.300*kWh)\r\n1-0:2.8.2(000400.400*kWh)\r\n0-0:96.14.0(0001)\r\n"
+    "1-0:1.7.0(00.000*kW)\r\n1-0:2.7.0(00.920*kW)\r\n1-0:32.7.0(230.0*V)\r\n1-0:31.7.0(004*A)\r\n"
+    "1-0:21.7.0(00.000*kW)\r\n1-0:22.7.0(00.920*kW)\r\n!720E\r\n"
+)
+"""Version 4 on one phase: 920 W out; whole amperes."""
 OLD_METER = (
     "/ISk5\\2MT382-1000\r\n\r\n0-0:96.1.1(4B384547303034303436333935353037)\r\n1-0:1.8.1(12345.678*kWh)\r\n"
     "1-0:1.8.2(00000.000*kWh)\r\n1-0:2.8.1(00000.000*kWh)\r\n1-0:2.8.2(00001.500*kWh)\r\n0-0:96.14.0(0002)\r\n"
@@ -25,9 +34,13 @@ OLD_METER = (
 
 
 class DsmrPort:
-    """`faults.garbage` sends noise, `faults.delay_s` keeps silent; `broken`: the checksum does not fit."""
+    """`faults.garbage` sends noise, `faults.delay_s` keeps silent; `broken`: the checksum does not fit.
 
-    def __init__(self, telegram: str, period_s: float = 1.0) -> None:
+    With a `home` each telegram tells that home's values.
+    """
+
+    def __init__(self, telegram: str, period_s: float = 1.0, home: MeterProvider | None = None) -> None:
+        self._home = home
         self.telegram, self.faults, self.broken = telegram, Faults(), False
         self._period_s = period_s
         self._server: asyncio.Server | None = None
@@ -49,9 +62,7 @@ class DsmrPort:
         if self._server is not None:
             self._server.close()
             self._server = None
-        for talk in tuple(self._talks):
-            talk.cancel()
-        await asyncio.gather(*self._talks, return_exceptions=True)
+        await ended(*self._talks)
 
     async def go_offline(self) -> None:
         """Vanish from the network."""
@@ -66,7 +77,8 @@ class DsmrPort:
         assert talk is not None, "a server's callback runs in a task"
         self._talks.add(talk)
         try:
-            with suppress(OSError):
+            # Cancelled only by `stop`: it ends here, or the stream's own callback would tell of it.
+            with suppress(OSError, asyncio.CancelledError):
                 while True:
                     await self._send(writer)
                     await asyncio.sleep(self._period_s)
@@ -77,9 +89,40 @@ class DsmrPort:
     async def _send(self, writer: asyncio.StreamWriter) -> None:
         if self.faults.delay_s:
             return
+        if self._home is not None:
+            self.telegram = telegram_of(self._home())
         whole = self.telegram.replace("(002345.678", "(002345.679") if self.broken else self.telegram
         # In two pieces, as a slow line brings it.
         half = len(whole) // 2
         for piece in (GARBAGE,) if self.faults.garbage else (whole[:half].encode(), whole[half:].encode()):
             writer.write(piece)
             await writer.drain()
+
+
+def telegram_of(values: MeterValues) -> str:
+    """Return a version 5 telegram without a stamp, with its checksum."""
+    lines = ["/ISK5\\2M550T-1012", "", "1-3:0.2.8(50)"]
+    lines += [f"1-0:1.8.1({values.import_wh / 1000:010.3f}*kWh)", f"1-0:2.8.1({values.export_wh / 1000:010.3f}*kWh)"]
+    lines += _both_ways(1, 2, sum(values.power_w))
+    for line in range(3):
+        lines.append(f"1-0:{32 + 20 * line}.7.0({values.voltage_v[line]:05.1f}*V)")
+        lines.append(f"1-0:{31 + 20 * line}.7.0({round(abs(values.current_a(line))):03d}*A)")
+        lines += _both_ways(21 + 20 * line, 22 + 20 * line, values.power_w[line])
+    body = "\r\n".join([*lines, "!"])
+    return f"{body}{_crc(body.encode()):04X}\r\n"
+
+
+def _both_ways(code_in: int, code_out: int, power_w: float) -> list[str]:
+    into_kw, out_kw = max(0.0, power_w) / 1000, max(0.0, -power_w) / 1000
+    return [f"1-0:{code_in}.7.0({into_kw:06.3f}*kW)", f"1-0:{code_out}.7.0({out_kw:06.3f}*kW)"]
+
+
+def _crc(data: bytes) -> int:
+    crc = 0
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            odd, crc = crc & 1, crc >> 1
+            if odd:
+                crc ^= 0xA001
+    return crc

@@ -1,21 +1,26 @@
 """Fronius Solar API v1 with a smart meter and a battery, as a Symo GEN24 and older Symos answer."""
 
+import time
 from typing import Any
 
 from aiohttp import web
 
+from evenload.simulation.devices.live import Home, Moment
 from evenload.simulation.devices.server import HttpEmulator, changer
 from evenload.simulation.devices.world import MeterProvider
 
 
 class Fronius(HttpEmulator):
-    """`night`: no production, null. `new_names`: the meter's values under the names of newer firmware."""
+    """`night`: no production, null. `new_names`: the meter's values under the names of newer firmware.
 
-    def __init__(self, provider: MeterProvider) -> None:
+    With a `home` sun and battery are that home's.
+    """
+
+    def __init__(self, provider: MeterProvider, home: Home | None = None) -> None:
         super().__init__(changer(provider))
         self._provider = provider
         self.night, self.new_names, self.has_meter = False, False, True
-        self.solar_w, self.battery_w, self.soc_pct = 4321.0, -1500.0, 81.5
+        self._home = home or (lambda: Moment(solar_w=4321.0, battery_w=-1500.0, soc_pct=81.5))
         self.route(
             "GET", "/solar_api/GetAPIVersion.cgi", lambda request: {"APIVersion": 1, "BaseURL": "/solar_api/v1/"}
         )
@@ -23,8 +28,8 @@ class Fronius(HttpEmulator):
         self.route("GET", "/solar_api/v1/GetMeterRealtimeData.cgi", self._meter)
 
     def _flow(self, request: web.Request) -> dict[str, Any]:
-        grid_w = sum(self._provider().power_w)
-        solar_w = 0.0 if self.night else self.solar_w
+        grid_w, moment = sum(self._provider().power_w), self._home()
+        solar_w = 0.0 if self.night else moment.solar_w
         site = {
             "BatteryStandby": False,
             "E_Day": None,
@@ -32,14 +37,14 @@ class Fronius(HttpEmulator):
             "E_Year": None,
             "Meter_Location": "grid",
             "Mode": "bidirectional",
-            "P_Akku": self.battery_w,
+            "P_Akku": moment.battery_w,
             "P_Grid": round(grid_w, 2),
-            "P_Load": -round(grid_w + solar_w + self.battery_w, 2),
-            "P_PV": None if self.night else self.solar_w,
+            "P_Load": -round(grid_w + solar_w + moment.battery_w, 2),
+            "P_PV": None if self.night else moment.solar_w,
             "rel_Autonomy": 100.0,
             "rel_SelfConsumption": None if self.night else 100.0,
         }
-        inverter = {"Battery_Mode": "normal", "DT": 1, "E_Total": 98765432.0, "P": 2821.0, "SOC": self.soc_pct}
+        inverter = {"Battery_Mode": "normal", "DT": 1, "E_Total": 98765432.0, "P": 2821.0, "SOC": moment.soc_pct}
         return _answer({"Inverters": {"1": inverter}, "Site": site, "Smartloads": {}, "Version": "12"})
 
     def _meter(self, request: web.Request) -> dict[str, Any]:
@@ -52,7 +57,7 @@ class Fronius(HttpEmulator):
             "Enable": 1,
             "Frequency_Phase_Average": 50.0,
             "Meter_Location_Current": 0.0,
-            "TimeStamp": 1700000000,
+            "TimeStamp": int(time.time()),
             "Visible": 1,
         }
         for phase in (1, 2, 3):

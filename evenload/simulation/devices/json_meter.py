@@ -1,5 +1,6 @@
 """Any JSON over HTTP, as home-made gateways serve it."""
 
+import time
 from typing import Any
 
 from aiohttp import web
@@ -14,12 +15,15 @@ class JsonMeter(HttpEmulator):
     def __init__(self, provider: MeterProvider) -> None:
         super().__init__(changer(provider))
         self._provider = provider
+        self.clock_late_s = 0.0
+        """How far its clock is behind."""
         self.route("GET", "/meter", self._meter)
 
     def _meter(self, request: web.Request) -> dict[str, Any]:
         values = self._provider()
         return {
             "device": {"name": "gateway", "fw": "1.7"},
+            "time": round(time.time(), 3) - self.clock_late_s,
             "phases": [
                 {"kw": round(values.power_w[line] / 1000, 4), "volt": f"{values.voltage_v[line]:.1f}"}
                 for line in range(3)

@@ -1,14 +1,14 @@
 """A device behind Modbus TCP: a real server over registers that were written down by hand (`golden/*.yaml`).
 
-A golden file says which device it is, its unit id, its `holding` and `input` registers, `zeros` (those that are there
-and matter to nobody), `night` (what is other then), and per role what must come out, worked out by hand from the
-maker's papers.
+A golden file says which device it is, its unit id, `phases` where it has one only, its `holding` and `input` registers,
+`zeros` (those that are there and matter to nobody), `night` (what is other then), per role what must come out, worked
+out by hand from the maker's papers, and `live`, where a living home's values stand.
 """
 
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 from msgspec import Struct
@@ -17,9 +17,9 @@ from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from evenload.simulation.devices.faults import Faults
+from evenload.simulation.devices.live import Home, Kind, spoken, words
 
 GOLDEN = Path(__file__).parent / "golden"
-Kind = Literal["holding", "input"]
 READ_INPUT = 4
 WRITES = (6, 16)
 MAX_WAIT_S = 30.0
@@ -32,10 +32,13 @@ class GoldenDump(Struct, frozen=True, kw_only=True):
 
     device: str
     unit: int
+    phases: tuple[str, ...]
+    """Site phases it measures; all three unless it says otherwise."""
     registers: Mapping[Kind, Mapping[int, int]]
     night: Mapping[Kind, Mapping[int, int]]
     expect: Mapping[str, Mapping[str, Any]]
     night_expect: Mapping[str, Mapping[str, Any]]
+    live: Mapping[Kind, Mapping[int, list[Any]]]
 
 
 def golden(name: str) -> GoldenDump:
@@ -45,10 +48,12 @@ def golden(name: str) -> GoldenDump:
     return GoldenDump(
         device=found["device"],
         unit=found["unit"],
+        phases=tuple(found.get("phases", ("L1", "L2", "L3"))),
         registers=_with_zeros(_registers(found), found.get("zeros", {})),
         night=_registers(night),
         expect=found["expect"],
         night_expect=night.get("expect", {}),
+        live=found.get("live", {}),
     )
 
 
@@ -82,10 +87,13 @@ def _words(runs: Mapping[int, Any]) -> dict[int, int]:
 
 
 class ModbusDevice:
-    """A server of one unit. `faults`: `delay_s`, `status` (answered as that Modbus exception), `garbage` (0x8000)."""
+    """A server of one unit. `faults`: `delay_s`, `status` (answered as that Modbus exception), `garbage` (0x8000).
 
-    def __init__(self, dump: GoldenDump) -> None:
-        self.dump, self.faults = dump, Faults()
+    With a `home` it says that home's values instead of those that were written down.
+    """
+
+    def __init__(self, dump: GoldenDump, home: Home | None = None) -> None:
+        self.dump, self.faults, self._home = dump, Faults(), home
         self.registers: dict[Kind, dict[int, int]] = {kind: dict(words) for kind, words in dump.registers.items()}
         self.requests, self.masters, self.most_masters = 0, 0, 0
         """Questions; connections now, and the most there ever were at once."""
@@ -99,8 +107,8 @@ class ModbusDevice:
 
     def fall_asleep(self) -> None:
         """Say what it says at night."""
-        for kind, words in self.dump.night.items():
-            self.registers[kind] |= words
+        for kind, other in self.dump.night.items():
+            self.registers[kind] |= other
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         """Listen; the port is in `port`."""
@@ -150,10 +158,17 @@ class ModbusDevice:
         if function in WRITES:
             self.registers["holding"] |= {address + offset: word for offset, word in enumerate(written)}
             return None
+        if self._home is not None:
+            self._live(spoken(self._home()))
         kind: Kind = "input" if function == READ_INPUT else "holding"
         for register in range(address, address + count):
             held[register - start] = GARBAGE if self.faults.garbage else self.registers[kind][register]
         return None
+
+    def _live(self, values: Mapping[str, float]) -> None:
+        for kind, entries in self.dump.live.items():
+            for address, entry in entries.items():
+                self.registers[kind] |= dict(enumerate(words(entry, values), address))
 
 
 _NO_BITS = SimData(0, values=False, datatype=DataType.BITS)

@@ -8,6 +8,7 @@ from typing import Any
 
 import aiomqtt
 
+from evenload.devices.ending import ended
 from evenload.simulation.devices.faults import GARBAGE, Faults
 from evenload.simulation.devices.world import PlugWorld
 
@@ -44,8 +45,7 @@ class MqttThing:
     async def stop(self) -> None:
         """Say offline and disconnect."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await ended(self._task)
             self._task = None
             self.ready.clear()
 
@@ -71,8 +71,7 @@ class MqttThing:
                 self._obey(message)
                 await self._tell_relay(client)
         finally:
-            telling.cancel()
-            await asyncio.gather(telling, return_exceptions=True)
+            await ended(telling)
             with suppress(aiomqtt.MqttError):
                 await client.publish(f"{self.topic}/availability", "offline", qos=1, retain=True)
 

@@ -1,4 +1,4 @@
-"""Shelly 3EM (Gen1), Pro 3EM and a Gen2 plug, as their local HTTP APIs answer."""
+"""Shelly of Gen2 and later as their local HTTP API answers: Pro 3EM, meters of one phase, a plug."""
 
 import asyncio
 import json
@@ -9,48 +9,6 @@ from aiohttp import web
 
 from evenload.simulation.devices.server import HttpEmulator, changer
 from evenload.simulation.devices.world import MeterProvider, PlugWorld
-
-
-class Shelly3em(HttpEmulator):
-    """Gen1: `/status`; currents have no sign, the power factor has."""
-
-    def __init__(self, provider: MeterProvider) -> None:
-        super().__init__(changer(provider))
-        self._provider = provider
-        self.invalid: frozenset[int] = frozenset()
-        """Lines whose `is_valid` is false."""
-        self.route("GET", "/shelly", lambda request: {"type": "SHEM-3", "mac": "C45BBE000000", "auth": False})
-        self.route("GET", "/status", self._status)
-
-    def _status(self, request: web.Request) -> dict[str, Any]:
-        values = self._provider()
-        emeters = [
-            {
-                "power": round(values.power_w[line], 2),
-                "pf": -0.98 if values.power_w[line] < 0 else 0.98,
-                "current": round(abs(values.current_a(line)), 2),
-                "voltage": round(values.voltage_v[line], 2),
-                "is_valid": line not in self.invalid,
-                "total": round(values.import_wh / 3, 1),
-                "total_returned": round(values.export_wh / 3, 1),
-            }
-            for line in range(3)
-        ]
-        return {
-            "wifi_sta": {"connected": True, "ssid": "home", "ip": "192.168.1.41", "rssi": -55},
-            "cloud": {"enabled": False, "connected": False},
-            "mqtt": {"connected": False},
-            "time": "11:16",
-            "unixtime": int(time.time()),
-            "serial": 21580,
-            "has_update": False,
-            "mac": "C45BBE000000",
-            "relays": [{"ison": False, "has_timer": False, "overpower": False, "is_valid": True, "source": "input"}],
-            "emeters": emeters,
-            "total_power": round(sum(values.power_w), 2),
-            "fs_mounted": True,
-            "uptime": 2226140,
-        }
 
 
 class ShellyPro3em(HttpEmulator):

@@ -3,14 +3,16 @@
 import asyncio
 import json
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 import aiomqtt
-from aiohttp import web
 
+from evenload.devices.ending import ended
+from evenload.simulation.devices.faults import GARBAGE
 from evenload.simulation.devices.server import HttpEmulator, changer
-from evenload.simulation.devices.world import MeterProvider, PlugWorld
+from evenload.simulation.devices.world import MeterProvider, MeterValues, PlugWorld
 
 RETRY_S = 0.2
 
@@ -112,36 +114,66 @@ class TasmotaMeter(HttpEmulator):
 
     def __init__(self, provider: MeterProvider, phases: int = 3) -> None:
         super().__init__(changer(provider))
-        self._provider, self._phases = provider, phases
-        self.route("GET", "/cm", self._status)
+        self.route("GET", "/cm", lambda request: energy_status(provider(), phases))
 
-    def _status(self, request: web.Request) -> dict[str, Any]:
-        values = self._provider()
-        current = [round(abs(values.current_a(line)), 3) for line in range(3)]
-        return {
-            "StatusSNS": {
-                "Time": "2023-02-05T20:31:48",
-                "ENERGY": {
-                    "TotalStartTime": "2023-02-05T11:04:13",
-                    "Total": round(values.import_wh / 1000, 3),
-                    "Power": self._of_phases([round(power, 1) for power in values.power_w]),
-                    "Factor": self._of_phases([0.98, 0.98, 0.98]),
-                    "Voltage": values.voltage_v[0],
-                    "Current": self._of_phases(current),
-                },
-            }
+
+class TasmotaHead(HttpEmulator):
+    """A reading head on an SML meter, which names its values as the usual scripts do."""
+
+    def __init__(self, provider: MeterProvider) -> None:
+        super().__init__(changer(provider))
+        self.route("GET", "/cm", lambda request: head_status(provider()))
+
+
+def energy_status(values: MeterValues, phases: int) -> dict[str, Any]:
+    """Return the answer to `Status 8` of an energy meter."""
+    current = [round(abs(values.current_a(line)), 3) for line in range(3)]
+
+    def of_phases(found: list[float]) -> float | list[float]:
+        return found[0] if phases == 1 else found[:phases]
+
+    return {
+        "StatusSNS": {
+            "Time": "2023-02-05T20:31:48",
+            "ENERGY": {
+                "TotalStartTime": "2023-02-05T11:04:13",
+                "Total": round(values.import_wh / 1000, 3),
+                "Power": of_phases([round(power, 1) for power in values.power_w]),
+                "Factor": of_phases([0.98, 0.98, 0.98]),
+                "Voltage": values.voltage_v[0],
+                "Current": of_phases(current),
+            },
         }
-
-    def _of_phases(self, found: list[float]) -> float | list[float]:
-        return found[0] if self._phases == 1 else found[: self._phases]
+    }
 
 
-class TasmotaMqtt:
-    """The same relay on a broker: `cmnd/TOPIC/…` in, `stat/TOPIC/RESULT` and `…/STATUS8` out, `tele/TOPIC/LWT`."""
+def head_status(values: MeterValues) -> dict[str, Any]:
+    """Return the answer to `Status 8` of a reading head."""
+    return {
+        "StatusSNS": {
+            "Time": "2023-02-05T20:31:48",
+            "MT681": {
+                "total_in": round(values.import_wh / 1000, 4),
+                "total_out": round(values.export_wh / 1000, 4),
+                "power_curr": round(sum(values.power_w)),
+                "power_l1": round(values.power_w[0]),
+                "power_l2": round(values.power_w[1]),
+                "power_l3": round(values.power_w[2]),
+                "volt_p1": values.voltage_v[0],
+                "volt_p2": values.voltage_v[1],
+                "volt_p3": values.voltage_v[2],
+                "meter_id": "0a01454d480000aabbcc",
+            },
+        }
+    }
 
-    def __init__(self, topic: str, world: PlugWorld) -> None:
-        self.topic, self.world, self.relay = topic, world, TasmotaRelay(world, 1, 1)
-        self.ready, self.deaf = asyncio.Event(), False
+
+class TasmotaOnMqtt:
+    """A device on a broker: `cmnd/TOPIC/…` in, `stat/TOPIC/RESULT` and `…/STATUS8` out, `tele/TOPIC/LWT`."""
+
+    def __init__(self, topic: str, answer: Callable[[str], dict[str, Any]]) -> None:
+        self.topic, self._answer = topic, answer
+        self.ready, self.deaf, self.garbage = asyncio.Event(), False, False
         """Set while it listens; deaf: it hears no command."""
         self._task: asyncio.Task[None] | None = None
 
@@ -150,11 +182,9 @@ class TasmotaMqtt:
         self._task = asyncio.create_task(self._run(host, port), name=f"emulated {self.topic}")
 
     async def stop(self) -> None:
-        """Vanish without a word: the broker tells the last will."""
-        self.relay.cancel()
+        """Vanish: the broker is told that it is offline."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await ended(self._task)
             self._task = None
             self.ready.clear()
 
@@ -175,9 +205,30 @@ class TasmotaMqtt:
             async for message in client.messages:
                 if not self.deaf and isinstance(message.payload, bytes):
                     name = message.topic.value.rpartition("/")[2]
-                    answer = self.relay.command(f"{name} {message.payload.decode()}")
+                    answer = self._answer(f"{name} {message.payload.decode()}")
                     ending = "STATUS8" if name.lower() == "status" else "RESULT"
-                    await client.publish(f"stat/{self.topic}/{ending}", json.dumps(answer))
+                    said = GARBAGE if self.garbage else json.dumps(answer).encode()
+                    await client.publish(f"stat/{self.topic}/{ending}", said)
         finally:
             with suppress(aiomqtt.MqttError):
                 await client.publish(f"tele/{self.topic}/LWT", "Offline", qos=1, retain=True)
+
+
+class TasmotaMqtt(TasmotaOnMqtt):
+    """Relays on a broker; the controlled one is `channel` of `channels`."""
+
+    def __init__(self, topic: str, world: PlugWorld, channels: int = 1, channel: int = 1) -> None:
+        self.world, self.relay = world, TasmotaRelay(world, channels, channel)
+        super().__init__(topic, self.relay.command)
+
+    async def stop(self) -> None:
+        """Vanish; the timer ends too."""
+        self.relay.cancel()
+        await super().stop()
+
+
+class TasmotaMqttMeter(TasmotaOnMqtt):
+    """An energy meter, or with `head` a reading head, on a broker."""
+
+    def __init__(self, topic: str, provider: MeterProvider, *, phases: int = 3, head: bool = False) -> None:
+        super().__init__(topic, lambda command: head_status(provider()) if head else energy_status(provider(), phases))

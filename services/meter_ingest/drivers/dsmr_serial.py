@@ -1,13 +1,15 @@
-"""DSMR (P1) telegrams from a cable. Reading blocks, so it is done in a thread, a piece at a time."""
+"""DSMR (P1) telegrams from a cable. Reading blocks, so it is done in a thread of its own, a piece at a time."""
 
 import asyncio
 import importlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 from evenload.devices import telegram
 from evenload.devices.access import Access
 from evenload.devices.errors import DeviceError
+from evenload.devices.own_thread import OwnThread
 from evenload.devices.telegram import Telegrams
 from evenload.site.drivers import DsmrSerialMeter
 from services.meter_ingest.config import MeterPlan
@@ -23,18 +25,30 @@ async def samples(plan: MeterPlan, access: Access) -> AsyncGenerator[RawSample, 
     """Yield each telegram."""
     options: DsmrSerialMeter = plan.options
     loop, telegrams = asyncio.get_running_loop(), Telegrams()
-    cable = await asyncio.to_thread(_open, options)
-    heard_s = loop.time()
-    try:
+    async with _opened(options) as read:
+        heard_s = loop.time()
         while True:
-            data = await asyncio.to_thread(_read, cable, options.port)
+            data = await read()
             heard_s = loop.time() if data else heard_s
             if loop.time() - heard_s > options.timeout_s:
                 raise DeviceError("silent", options.port, f"no telegram within {options.timeout_s:g} s", _LOOK)
             for found in telegrams.feed(data):
                 yield sample_of(telegram.checked(found, options.port))
+
+
+@asynccontextmanager
+async def _opened(options: DsmrSerialMeter) -> AsyncIterator[Callable[[], Awaitable[bytes]]]:
+    """Yield what reads the next piece of the open port."""
+    thread = OwnThread("dsmr_serial")
+    try:
+        cable = await thread.call(lambda: _open(options))
+        try:
+            yield lambda: thread.call(lambda: _read(cable, options.port))
+        finally:
+            cable.cancel_read()
+            await thread.call(cable.close)  # behind the read, which must not find another file under its number
     finally:
-        cable.close()
+        thread.close()
 
 
 def _open(options: DsmrSerialMeter) -> Any:

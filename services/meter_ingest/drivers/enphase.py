@@ -1,6 +1,7 @@
 """Enphase gateways with metering: `GET /production.json?details=1`, from firmware 7 with a token, over HTTPS.
 
 `production` and `consumption` are lists of measurements; net consumption is the grid, + import. Currents have no sign.
+One without clamps says 0 there with an `activeCount` of 0, or nothing; solar is then what its inverters told last.
 """
 
 from collections.abc import AsyncGenerator
@@ -11,6 +12,7 @@ from evenload.devices.access import Access
 from evenload.devices.errors import DeviceError
 from evenload.devices.http import HttpDevice
 from evenload.devices.secrets import read_secret
+from evenload.devices.stamps import stamp_of
 from evenload.site.drivers import EnphaseMeter
 from services.meter_ingest.config import MeterPlan
 from services.meter_ingest.drivers.polling import poll
@@ -50,7 +52,10 @@ def sample_of(answer: Any, role: MeterRole, where: str) -> RawSample:
     listed = answer.get(group) if isinstance(answer, dict) else None
     if not isinstance(listed, list):
         raise DeviceError("garbage", where, f"no list {group}", "is this an Enphase gateway with metering")
-    found = [one for one in listed if isinstance(one, dict) and one.get("measurementType") == kind]
+    entries = [one for one in listed if isinstance(one, dict) and one.get("activeCount") != 0]
+    found = [one for one in entries if one.get("measurementType") == kind]
+    if not found and kind == "production":
+        found = [one for one in entries if one.get("type") == "inverters"]
     if not found:
         raise DeviceError("refused", where, f"it does not measure {kind}", "current clamps must be set up for it")
     measured, lines = found[0], found[0].get("lines")
@@ -59,6 +64,7 @@ def sample_of(answer: Any, role: MeterRole, where: str) -> RawSample:
         lines=tuple(_line(line) for line in lines) if isinstance(lines, list) else (),
         power=measured.get("wNow"),
         imported=(measured.get("whLifetime"),),
+        taken_at=stamp_of(measured.get("readingTime")) if measured.get("type") == "eim" else None,
     )
 
 

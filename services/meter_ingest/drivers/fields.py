@@ -7,6 +7,7 @@ from msgspec import Struct, structs
 
 from evenload.devices.errors import DeviceError
 from evenload.devices.json_path import find, steps
+from evenload.devices.stamps import stamp_of
 from evenload.site.drivers import ValueFields
 from services.meter_ingest.raw import Raw, RawLine, RawSample, Traits
 
@@ -44,6 +45,7 @@ def sample_of(found: Mapping[str, Raw], traits: Traits) -> RawSample:
         exported=(found.get("export_wh"),),
         soc=found.get("soc_pct"),
         temperature=found.get("temperature_c"),
+        taken_at=stamp_of(found.get("taken_at")),
     )
 
 

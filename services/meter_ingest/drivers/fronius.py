@@ -12,6 +12,7 @@ from evenload.devices.access import Access
 from evenload.devices.errors import DeviceError
 from evenload.devices.http import HttpDevice
 from evenload.devices.json_path import find
+from evenload.devices.stamps import stamp_of
 from evenload.site.drivers import FroniusMeter
 from services.meter_ingest.config import MeterPlan
 from services.meter_ingest.drivers.polling import poll
@@ -73,6 +74,7 @@ def meter_sample(meter: Mapping[str, Any]) -> RawSample:
         power=_named(meter, "total"),
         imported=(_named(meter, "imported"),),
         exported=(_named(meter, "exported"),),
+        taken_at=stamp_of(meter.get("TimeStamp")),
     )
 
 

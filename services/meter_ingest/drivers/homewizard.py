@@ -1,6 +1,7 @@
 """HomeWizard P1 and kWh meters, local API v1: `GET /api/v1/data`.
 
-Power is + import, also per phase; currents of a P1 are signed whole amperes; counters are kWh, in total or by tariff.
+Power is + import, also per phase; currents of a P1 are signed whole amperes, those of a kWh meter are fine and without
+a sign; counters are kWh, in total or by tariff.
 Keys of phases that the connection lacks are null or left out.
 """
 
@@ -20,7 +21,7 @@ LINES = ("l1", "l2", "l3")
 TARIFFS = ("t1", "t2", "t3", "t4")
 WH_PER_KWH = 1_000.0
 WHOLE_AMPERES = Traits(energy_scale=WH_PER_KWH, resolution_a=1.0)
-FINE_AMPERES = Traits(energy_scale=WH_PER_KWH)
+FINE_AMPERES = Traits(energy_scale=WH_PER_KWH, unsigned_current=True)
 
 
 async def samples(plan: MeterPlan, access: Access) -> AsyncGenerator[RawSample, None]:

@@ -1,6 +1,7 @@
 """Shelly energy meters.
 
-Gen1 3EM: `GET /status`, `emeters` with power (signed), current, voltage, totals in Wh, and `is_valid`.
+Gen1 3EM and EM: `GET /status`, `emeters` with power (signed), current (3EM only), voltage, totals in Wh, `is_valid`.
+Gen1 1PM, 2.5 and plugs: `meters` in the same answer, with power and a total in watt-minutes.
 Gen2 Pro 3EM: `GET /rpc/EM.GetStatus?id=…` with `a_… b_… c_…`; counters by `EMData.GetStatus`, asked once a minute.
 Gen2 EM, PM Mini, 1PM and plugs: `EM1.`, `PM1.`, `Switch.GetStatus` of one phase, counters in it or by `EM1Data`.
 Currents have no direction in either: they take it from the power.
@@ -11,7 +12,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from evenload.devices.access import Access
 from evenload.devices.errors import DeviceError
@@ -24,6 +25,7 @@ from services.meter_ingest.raw import RawLine, RawSample, Traits
 TRAITS = Traits(unsigned_current=True)
 LINES = ("a", "b", "c")
 COUNTER_PERIOD_S = 60.0
+MINUTES_PER_HOUR = 60.0
 
 
 async def samples(plan: MeterPlan, access: Access) -> AsyncGenerator[RawSample, None]:
@@ -53,7 +55,7 @@ COMPONENTS = {
 
 
 class Gen1:
-    """3EM; a one-phase meter takes one `channel` of it."""
+    """All of Gen1; a one-phase meter takes one `channel` of it."""
 
     def __init__(self, device: HttpDevice, channel: int | None) -> None:
         self._device, self._channel = device, channel
@@ -65,19 +67,20 @@ class Gen1:
 
 
 def gen1_sample(answer: Any, where: str, channel: int | None = None) -> RawSample:
-    """Return the answer as a raw sample; raise `DeviceError` when it has no energy meters."""
-    meters = answer.get("emeters") if isinstance(answer, dict) else None
+    """Return the answer as a raw sample; raise `DeviceError` when it has no meters."""
+    found = answer if isinstance(answer, dict) else {}
+    meters, per_wh = (found["emeters"], 1.0) if "emeters" in found else (found.get("meters"), MINUTES_PER_HOUR)
     if not isinstance(meters, list) or not all(isinstance(meter, dict) for meter in meters):
-        raise DeviceError("garbage", where, "no list `emeters`", "is this a 3EM; a Pro 3EM needs `generation: 2`")
+        raise DeviceError("garbage", where, "no list `emeters` or `meters`", "Gen2 and later need `generation: 2`")
     chosen = meters if channel is None else meters[channel : channel + 1]
     valid = [meter if meter.get("is_valid") is not False else {} for meter in chosen]
     return RawSample(
-        traits=TRAITS,
+        traits=structs.replace(TRAITS, energy_scale=1 / per_wh),
         lines=tuple(
             RawLine(current=meter.get("current"), power=meter.get("power"), voltage=meter.get("voltage"))
             for meter in valid
         ),
-        power=answer.get("total_power") if channel is None else None,
+        power=found.get("total_power") if channel is None else None,
         imported=tuple(meter.get("total") for meter in valid),
         exported=tuple(meter.get("total_returned") for meter in valid),
     )

@@ -32,4 +32,5 @@ DRIVERS: dict[str, Samples] = {
     "shelly": shelly.samples,
     "sunspec": sunspec.samples,
     "tasmota": tasmota.samples,
+    "tasmota_mqtt": tasmota.mqtt_samples,
 }

@@ -11,7 +11,7 @@ from evenload.devices.errors import DeviceError
 from evenload.devices.homeassistant import Home, home_address
 from evenload.devices.secrets import read_secret
 from evenload.devices.units_said import factor
-from evenload.site.drivers import HomeassistantPlug
+from evenload.site.plug_drivers import HomeassistantPlug
 from services.plug_control.config import PlugPlan
 from services.plug_control.drivers.contract import PlugDriver
 from services.plug_control.raw import RawObservation

@@ -7,7 +7,7 @@ from typing import Any
 from evenload.devices.access import Access
 from evenload.devices.errors import DeviceError
 from evenload.devices.http import HttpDevice
-from evenload.site.drivers import HomewizardPlug
+from evenload.site.plug_drivers import HomewizardPlug
 from services.plug_control.config import PlugPlan
 from services.plug_control.drivers.contract import PlugDriver
 from services.plug_control.raw import RawObservation, scaled

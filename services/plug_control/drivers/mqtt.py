@@ -14,7 +14,7 @@ from evenload.devices.json_path import find, steps
 from evenload.devices.links import broker_of
 from evenload.devices.mqtt import Broker, Message
 from evenload.devices.words import document_of
-from evenload.site.drivers import MqttPlug
+from evenload.site.plug_drivers import MqttPlug
 from services.plug_control.config import PlugPlan
 from services.plug_control.drivers.contract import PlugDriver
 from services.plug_control.raw import RawObservation

@@ -11,7 +11,7 @@ from msgspec import structs
 
 from evenload.devices.access import Access
 from evenload.site.device_drivers import SgReadyDevice
-from evenload.site.drivers import ShellyPlug, TasmotaPlug
+from evenload.site.plug_drivers import ShellyPlug, TasmotaPlug
 from services.plug_control.config import PlugPlan
 from services.plug_control.drivers.contract import LevelDriver, PlugDriver
 from services.plug_control.drivers.sg_ready import RELAYS, STATES

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from msgspec import structs
 
 from evenload.devices.access import Access
-from evenload.site.drivers import SgReadyPlug, ShellyPlug, TasmotaPlug
+from evenload.site.plug_drivers import SgReadyPlug, ShellyPlug, TasmotaPlug
 from services.plug_control.config import PlugPlan
 from services.plug_control.drivers import shelly, tasmota
 from services.plug_control.drivers.contract import OpenPlug, PlugDriver

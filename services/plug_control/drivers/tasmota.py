@@ -10,9 +10,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from evenload.devices.access import Access
-from evenload.devices.errors import DeviceError
 from evenload.devices.http import HttpDevice
-from evenload.site.drivers import TasmotaPlug
+from evenload.devices.tasmota import checked
+from evenload.site.plug_drivers import TasmotaPlug
 from services.plug_control.config import PlugPlan
 from services.plug_control.drivers.contract import PlugDriver
 from services.plug_control.raw import RawObservation, scaled
@@ -68,15 +68,6 @@ class Tasmota:
         if self._pulse != pulse:
             await self._ask(f"PulseTime{self._channel} {pulse}")
             self._pulse = pulse
-
-
-def checked(answer: Any, where: str) -> dict[str, Any]:
-    """Return an answer that is an object; raise `DeviceError` for others and for refusals."""
-    if not isinstance(answer, dict):
-        raise DeviceError("garbage", where, "not an object", "is this a Tasmota device")
-    if "WARNING" in answer:
-        raise DeviceError("refused", where, str(answer["WARNING"])[:80], "switch its web password off")
-    return answer
 
 
 def pulse_of(answer: dict[str, Any], channel: int) -> int | None:

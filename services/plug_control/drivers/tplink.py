@@ -16,7 +16,7 @@ from evenload.devices.errors import DeviceError
 from evenload.devices.http import decode
 from evenload.devices.json_path import find
 from evenload.devices.modbus import ModbusAddress, modbus_address
-from evenload.site.drivers import TplinkPlug
+from evenload.site.plug_drivers import TplinkPlug
 from services.plug_control.config import PlugPlan
 from services.plug_control.drivers.contract import PlugDriver
 from services.plug_control.raw import RawObservation, scaled

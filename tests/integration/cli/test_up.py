@@ -211,6 +211,12 @@ def test_a_mode_is_set_by_hand_and_cleared(shared: Up) -> None:
     assert shared.evenload("set", "wallbox", "mode", "sun").returncode == 2
 
 
+def test_home_assistant_is_served_as_soon_as_the_file_wants_it(up: Up) -> None:
+    assert up.service("home_assistant") is None
+    up.site_file.write_text(f"{SITE}mqtt: {{broker: 'mqtt://127.0.0.1:{free_port()}', discovery: true}}\n")
+    until("its service is ready", lambda: ready(up, "home_assistant"))
+
+
 def test_a_removed_site_is_managed_no_longer(up: Up) -> None:
     assert up.evenload("site", "remove", "home").returncode == 0
     assert "no site is in force" in up.evenload("site", "show").stdout

@@ -102,9 +102,9 @@ Running = Callable[[Service], Any]
 
 
 @asynccontextmanager
-async def running(run: Service) -> AsyncIterator[World]:
+async def running(run: Service, pace: float = PACE) -> AsyncIterator[World]:
     """A service between its start and its stop."""
-    clock, network, heard = QuickClock(), MemoryNetwork(), Heard()
+    clock, network, heard = QuickClock(pace), MemoryNetwork(), Heard()
     bus = MemoryBus("test", network, clock)
     other = MemoryBus("allocator", network, clock)
     await other.subscribe("evenload.site.home.>", heard.take)
@@ -138,7 +138,12 @@ class Mosquitto:
     async def stop(self) -> None:
         if self._process is not None:
             self._process.terminate()
-            await self._process.wait()
+            try:
+                async with asyncio.timeout(BOUND_S):
+                    await self._process.wait()
+            except TimeoutError:
+                self._process.kill()
+                await self._process.wait()
             self._process = None
 
     async def _listens(self) -> bool:

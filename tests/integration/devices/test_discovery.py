@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import signal
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -13,6 +15,7 @@ from evenload.contracts.commands import CommandAccepted, CommandRejected, SetLim
 from evenload.contracts.events import Alert, Decision, LoadDecision
 from evenload.contracts.phases import PerPhase
 from evenload.contracts.wire import decode_as, encode
+from evenload.devices.ending import ended
 from services.home_assistant.service import run
 from tests.integration.devices.conftest import BOUND_S, Mosquitto, World, running
 
@@ -68,8 +71,7 @@ async def assistant(mosquitto: Mosquitto) -> AsyncIterator[Assistant]:
         found = Assistant(client)
         listening = asyncio.create_task(found.listen())
         yield found
-        listening.cancel()
-        await asyncio.gather(listening, return_exceptions=True)
+        await ended(listening)
 
 
 def decision(world: World, **changes: Any) -> Decision:
@@ -111,7 +113,13 @@ async def test_an_alert_is_a_problem(mosquitto: Mosquitto, assistant: Assistant,
         now = service.ctx.clock.utc()
         alert = Alert(site="home", kind="meter_silent", about="p1", active=active, at=now, text="no reading")
         service.bus.publish(subjects.alert("home", "meter_silent", "p1"), alert)
-        await assistant.until("evenload/home/state", lambda state, said=said: state["problem"] == said)
+        for thing in ("evenload/home", "evenload/home/meter/p1"):
+            await assistant.until(f"{thing}/state", lambda state, said=said: state["problem"] == said)
+        told = await assistant.until(
+            "evenload/home/meter/p1/alerts", lambda told, active=active: bool(told["alerts"]) is active
+        )
+        assert [alert["kind"] for alert in told["alerts"]] == ["meter_silent"] * active
+    assert assistant.topics["evenload/home/load/wallbox/state"]["problem"] == "OFF"
 
 
 async def test_a_change_there_becomes_a_command(mosquitto: Mosquitto, assistant: Assistant, service: World) -> None:
@@ -156,6 +164,25 @@ async def test_the_end_is_told(mosquitto: Mosquitto, assistant: Assistant, servi
     await assistant.until("evenload/home/availability", lambda said: said == "offline")
 
 
+DIES = """
+import asyncio, os, signal, sys
+from evenload.devices.mqtt import broker_address
+from services.home_assistant.drivers.broker import connected
+
+async def run():
+    async with connected(broker_address(f"mqtt://127.0.0.1:{sys.argv[1]}", None, None), "evenload/home/availability"):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+asyncio.run(run())
+"""
+
+
+async def test_a_sudden_death_is_told_by_the_last_will(mosquitto: Mosquitto, assistant: Assistant) -> None:
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", DIES, str(mosquitto.port))
+    assert await process.wait() == -signal.SIGKILL
+    await assistant.until("evenload/home/availability", lambda said: said == "offline")
+
+
 async def test_a_new_home_assistant_is_told_everything(
     mosquitto: Mosquitto, assistant: Assistant, service: World
 ) -> None:
@@ -176,5 +203,4 @@ async def test_the_broker_may_go_and_come_back(mosquitto: Mosquitto, service: Wo
         assistant = Assistant(client)
         listening = asyncio.create_task(assistant.listen())
         await assistant.until("evenload/home/load/wallbox/state")
-        listening.cancel()
-        await asyncio.gather(listening, return_exceptions=True)
+        await ended(listening)

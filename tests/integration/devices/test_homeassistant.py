@@ -100,6 +100,17 @@ async def test_home_assistant_restarts(home: HomeAssistant, meters: World, token
     await meters.heard.reading()
 
 
+async def test_a_home_assistant_that_answers_nothing_is_missed(home: HomeAssistant, plugs: World, token: Path) -> None:
+    home.add_switch("switch.heater", PlugWorld(1990.0))
+    await plugs.apply(switch_site(home, token, "switch.heater"))
+    await plugs.heard.state(lambda state: state.reachable)
+    home.deaf = True
+    plugs.setpoint("heater", 8.7, valid_s=300)
+    await plugs.heard.until(lambda event: isinstance(event, Refused))
+    home.deaf = False
+    await plugs.heard.state(lambda state: state.status == "charging")
+
+
 async def test_a_wrong_token_is_said(home: HomeAssistant, meters: World, token: Path) -> None:
     token.write_text("other\n")
     await meters.apply(source(home, token))

@@ -11,12 +11,14 @@ from evenload.contracts.phases import PerPhase
 from evenload.simulation.devices import (
     Enphase,
     Fronius,
+    HomewizardKwh,
     HomewizardP1,
     JsonMeter,
     MeterWorld,
     MqttThing,
     Shelly3em,
     ShellyPro3em,
+    TasmotaHead,
     TasmotaMeter,
 )
 from services.meter_ingest.service import run
@@ -30,6 +32,8 @@ FIELDS = (
 
 METERS: dict[str, tuple[Callable[[MeterWorld], Any], Callable[[Any], str]]] = {
     "homewizard": (HomewizardP1, lambda device: f"driver: homewizard, timeout_s: 5, host: '{device.address}'"),
+    "homewizard kwh": (HomewizardKwh, lambda device: f"driver: homewizard, timeout_s: 5, host: '{device.address}'"),
+    "tasmota head": (TasmotaHead, lambda device: f"driver: tasmota, timeout_s: 5, host: '{device.address}'"),
     "shelly gen1": (
         Shelly3em,
         lambda device: f"driver: shelly, generation: 1, timeout_s: 5, host: '{device.address}'",
@@ -152,6 +156,26 @@ async def test_a_homewizard_on_one_phase_leaves_keys_out(emulators: Any, service
     reading = await service.heard.reading()
     assert reading.current_a == PerPhase(2.0)
     assert reading.total_power_w == 460.0
+
+
+async def test_a_homewizard_with_old_firmware_tells_tariffs_and_nulls(emulators: Any, service: World) -> None:
+    house = MeterWorld()
+    house.set({"l1_w": 460})
+    emulator = await emulators(HomewizardP1(house, phases=1, old=True))
+    await service.apply(meter_site(f"driver: homewizard, host: '{emulator.address}'", "phases: [L1]\n"))
+    reading = await service.heard.reading()
+    assert (reading.current_a, reading.import_wh) == (PerPhase(2.0), pytest.approx(13_779_338, abs=2))
+
+
+async def test_a_homewizard_kwh_meter_of_one_phase(emulators: Any, service: World) -> None:
+    house = MeterWorld()
+    house.set({"l1_w": -1058.3})
+    emulator = await emulators(HomewizardKwh(house, phases=1))
+    site = meter_site("driver: homewizard, host: 127.0.0.1:9")
+    solar = f"  pv: {{role: solar, invert: true, driver: homewizard, phases: [L2], host: '{emulator.address}'}}\n"
+    await service.apply(site + solar)
+    reading = await service.heard.reading("pv")
+    assert (reading.current_a, reading.total_power_w) == (PerPhase(l2=4.601), 1058.3)
 
 
 async def test_a_3em_line_that_is_not_valid_is_missing(emulators: Any, service: World) -> None:

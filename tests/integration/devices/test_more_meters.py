@@ -4,16 +4,29 @@ import asyncio
 import os
 import tty
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from evenload.contracts.phases import PerPhase
-from evenload.simulation.devices import DsmrPort, Enphase, Fronius, MeterWorld, ShellyOnePhase, TasmotaMeter
-from evenload.simulation.devices.dsmr import OLD_METER, SECOND_METER
+from evenload.devices.ending import ended
+from evenload.simulation.devices import (
+    DsmrPort,
+    Enphase,
+    Fronius,
+    MeterWorld,
+    PlugWorld,
+    ShellyEm,
+    ShellyGen1Plug,
+    ShellyOnePhase,
+    TasmotaMeter,
+    TasmotaMqttMeter,
+)
+from evenload.simulation.devices.dsmr import OLD_METER, ONE_PHASE_METER, SECOND_METER
 from services.meter_ingest.service import run
-from tests.integration.devices.conftest import World, meter_site, running
+from tests.integration.devices.conftest import Mosquitto, World, meter_site, running
 
 
 @pytest.fixture
@@ -98,6 +111,66 @@ async def test_a_shelly_of_one_phase(component: str, emulators: Any, service: Wo
     assert reading.export_wh == pytest.approx(4_162_461, abs=1)
 
 
+async def test_an_enphase_of_one_phase(emulators: Any, service: World) -> None:
+    device = await emulators(Enphase(house(), phases=1))
+    await service.apply(meter_site(f"driver: enphase, secure: false, host: '{device.address}'", "phases: [L1]\n"))
+    reading = await service.heard.reading()
+    assert (reading.current_a, reading.total_power_w) == (PerPhase(10.0), 2300.0)
+
+
+async def test_an_enphase_without_clamps_tells_its_inverters_and_no_grid(emulators: Any, service: World) -> None:
+    device = await emulators(Enphase(house(), metered=False))
+    options = f"driver: enphase, secure: false, host: '{device.address}'"
+    await service.apply(meter_site(options) + f"  pv: {{role: solar, {options}}}\n")
+    assert (await service.heard.reading("pv")).total_power_w == 4300.0
+    assert "consumption" in (await service.heard.alert("meter_silent")).text
+
+
+@pytest.mark.parametrize(("channel", "current_a"), [(0, PerPhase(10.0)), (1, PerPhase(-5.0))])
+async def test_a_shelly_em_of_gen1_has_two_clamps(
+    channel: int, current_a: PerPhase, emulators: Any, service: World
+) -> None:
+    device = await emulators(ShellyEm(house()))
+    options = f"driver: shelly, generation: 1, channel: {channel}, host: '{device.address}'"
+    await service.apply(meter_site(options, "phases: [L1]\n"))
+    assert (await service.heard.reading()).current_a == current_a
+
+
+async def test_a_shelly_1pm_of_gen1_counts_watt_minutes(emulators: Any, service: World) -> None:
+    world = PlugWorld(1150.0)
+    world.press(True)
+    device = await emulators(ShellyGen1Plug(world, channel=1))
+    meter = f"  sun: {{role: solar, driver: shelly, generation: 1, channel: 1, phases: [L3], host: '{device.address}'}}"
+    await service.apply(meter_site("driver: homewizard, host: 127.0.0.1:9") + meter + "\n")
+    reading = await service.heard.reading("sun")
+    assert (reading.current_a, reading.import_wh) == (PerPhase(l3=5.0), 5_125.0)
+
+
+@pytest.mark.parametrize("head", [False, True])
+async def test_a_tasmota_on_mqtt_is_asked_and_missed(head: bool, mosquitto: Mosquitto, service: World) -> None:
+    device = TasmotaMqttMeter("meter", house(), head=head)
+    await device.start(port=mosquitto.port)
+    broker = f"mqtt: {{broker: 'mqtt://127.0.0.1:{mosquitto.port}'}}\n"
+    await service.apply(meter_site("driver: tasmota_mqtt, topic: meter, timeout_s: 5", broker))
+    reading = await service.heard.reading()
+    assert (reading.current_a, reading.total_power_w) == (PerPhase(10.0, -5.0, 2.0), 1610.0)
+    device.garbage = True
+    await service.heard.alert("meter_silent")
+    device.garbage = False
+    await service.heard.alert("meter_silent", active=False)
+    await device.stop()
+    assert "offline" in (await service.heard.alert("meter_silent")).text
+
+
+async def test_a_tasmota_on_mqtt_of_one_phase_has_scalars(mosquitto: Mosquitto, service: World) -> None:
+    device = TasmotaMqttMeter("meter", house(), phases=1)
+    await device.start(port=mosquitto.port)
+    broker = f"phases: [L1]\nmqtt: {{broker: 'mqtt://127.0.0.1:{mosquitto.port}'}}\n"
+    await service.apply(meter_site("driver: tasmota_mqtt, topic: meter, timeout_s: 5", broker))
+    assert (await service.heard.reading()).current_a == PerPhase(10.0)
+    await device.stop()
+
+
 async def test_a_tasmota_of_one_phase_has_scalars(emulators: Any, service: World) -> None:
     device = await emulators(TasmotaMeter(house(), phases=1))
     await service.apply(meter_site(f"driver: tasmota, host: '{device.address}'", "phases: [L1]\n"))
@@ -126,6 +199,13 @@ async def test_an_old_telegram_has_a_total_only(emulators: Any, service: World) 
     assert (reading.import_wh, reading.export_wh) == (12_345_678.0, 1_500.0)
 
 
+async def test_a_telegram_of_one_phase(emulators: Any, service: World) -> None:
+    device = await emulators(DsmrPort(ONE_PHASE_METER))
+    await service.apply(meter_site(f"driver: dsmr, host: '{device.address}'", "phases: [L1]\n"))
+    reading = await service.heard.reading()
+    assert (reading.current_a, reading.total_power_w) == (PerPhase(-4.0), -920.0)
+
+
 @pytest.mark.parametrize("fault", ["delay_s", "garbage"])
 async def test_a_port_that_says_nothing_is_silent_and_comes_back(fault: str, emulators: Any, service: World) -> None:
     device = await emulators(DsmrPort(SECOND_METER))
@@ -141,22 +221,55 @@ async def test_a_port_that_says_nothing_is_silent_and_comes_back(fault: str, emu
     await service.heard.reading()
 
 
-async def test_telegrams_come_by_cable(service: World) -> None:
-    ours, theirs = os.openpty()
-    tty.setraw(theirs)
-    port = os.ttyname(theirs)
-    await service.apply(meter_site(f"driver: dsmr_serial, port: {port}"))
+class Cable:
+    """A pseudo-terminal in place of a cable; `sent` goes over it each second, nothing while it is empty."""
 
-    async def send() -> None:
+    def __init__(self) -> None:
+        self._ours, self._theirs = os.openpty()
+        tty.setraw(self._theirs)
+        # Nobody may read yet; a full line would hold up the loop that the reader needs, and with it the test, for ever.
+        os.set_blocking(self._ours, False)
+        self.port, self.sent = os.ttyname(self._theirs), SECOND_METER.encode()
+        if not os.access(self.port, os.R_OK | os.W_OK):
+            pytest.skip("no pseudo-terminal can be opened by its name here")
+        self._sending = asyncio.create_task(self._send())
+
+    async def _send(self) -> None:
         while True:
-            os.write(ours, SECOND_METER.encode())
+            if self.sent:
+                with suppress(BlockingIOError):
+                    os.write(self._ours, self.sent)
             await asyncio.sleep(1)
 
-    sending = asyncio.create_task(send())
-    try:
-        reading = await service.heard.reading()
-    finally:
-        sending.cancel()
+    async def close(self) -> None:
+        await ended(self._sending)
+        os.close(self._ours)
+        os.close(self._theirs)
+
+
+@pytest.fixture
+async def cable() -> AsyncIterator[Cable]:
+    found = Cable()
+    yield found
+    await found.close()
+
+
+async def test_telegrams_come_by_cable(cable: Cable, service: World) -> None:
+    await service.apply(meter_site(f"driver: dsmr_serial, port: {cable.port}"))
+    reading = await service.heard.reading()
     assert reading.power_w == PerPhase(1150.0, -578.0, 2300.0)
-    os.close(ours)
-    os.close(theirs)
+
+
+@pytest.mark.parametrize("sent", [b"", b"noise\n" * 50, SECOND_METER.replace("(002345.678", "(002345.679").encode()])
+async def test_a_cable_without_telegrams_is_silent_and_comes_back(sent: bytes, cable: Cable, service: World) -> None:
+    await service.apply(meter_site(f"driver: dsmr_serial, timeout_s: 20, port: {cable.port}"))
+    await service.heard.reading()
+    cable.sent = sent
+    await service.heard.alert("meter_silent")
+    cable.sent = SECOND_METER.encode()
+    await service.heard.reading()
+
+
+async def test_a_port_that_is_not_there_is_named(service: World) -> None:
+    await service.apply(meter_site("driver: dsmr_serial, port: /dev/ttyNONE"))
+    assert "/dev/ttyNONE" in (await service.heard.alert("meter_silent")).text

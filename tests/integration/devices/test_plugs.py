@@ -13,6 +13,7 @@ from evenload.simulation.devices import (
     KasaPlug,
     MqttThing,
     PlugWorld,
+    ShellyGen1Plug,
     ShellyPlug,
     TasmotaMqtt,
     TasmotaPlug,
@@ -30,6 +31,11 @@ def tasmota_second_of_two(world: PlugWorld) -> TasmotaPlug:
 
 PLUGS: dict[str, tuple[Callable[[PlugWorld], Any], str]] = {
     "shelly": (ShellyPlug, "driver: shelly, timeout_s: 5"),
+    "shelly gen1": (ShellyGen1Plug, "driver: shelly, generation: 1, timeout_s: 5"),
+    "shelly gen1 second of two": (
+        lambda world: ShellyGen1Plug(world, channel=1),
+        "driver: shelly, generation: 1, channel: 1, timeout_s: 5",
+    ),
     "tasmota": (TasmotaPlug, "driver: tasmota, timeout_s: 5"),
     "tasmota list": (tasmota_second_of_two, "driver: tasmota, channel: 2, timeout_s: 5"),
     "tplink": (KasaPlug, "driver: tplink, timeout_s: 5"),
@@ -44,7 +50,7 @@ async def service() -> AsyncIterator[World]:
         yield world
 
 
-@pytest.fixture(params=[*sorted(PLUGS), "mqtt", "tasmota mqtt"])
+@pytest.fixture(params=[*sorted(PLUGS), "mqtt", "tasmota mqtt", "tasmota mqtt list"])
 async def plug(
     request: pytest.FixtureRequest, emulators: Any, service: World, idle_mosquitto: Mosquitto
 ) -> AsyncIterator[Any]:
@@ -54,9 +60,9 @@ async def plug(
         async for thing in _mqtt_plug(idle_mosquitto, service):
             yield thing
         return
-    if request.param == "tasmota mqtt":
+    if request.param in ("tasmota mqtt", "tasmota mqtt list"):
         await idle_mosquitto.start()
-        async for thing in _tasmota_mqtt_plug(idle_mosquitto, service):
+        async for thing in _tasmota_mqtt_plug(idle_mosquitto, service, 2 if "list" in request.param else 1):
             yield thing
         return
     make, yaml = PLUGS[request.param]
@@ -77,10 +83,10 @@ async def _mqtt_plug(broker: Mosquitto, service: World) -> AsyncIterator[Any]:
     await thing.stop()
 
 
-async def _tasmota_mqtt_plug(broker: Mosquitto, service: World) -> AsyncIterator[Any]:
-    thing = TasmotaMqtt("boiler", PlugWorld(1990.0))
+async def _tasmota_mqtt_plug(broker: Mosquitto, service: World, channels: int = 1) -> AsyncIterator[Any]:
+    thing = TasmotaMqtt("boiler", PlugWorld(1990.0), channels, channels)
     await thing.start(port=broker.port)
-    options = "driver: tasmota_mqtt, topic: boiler, timeout_s: 5"
+    options = f"driver: tasmota_mqtt, topic: boiler, channel: {channels}, timeout_s: 5"
     await service.apply(plug_site(options, f"mqtt: {{broker: 'mqtt://127.0.0.1:{broker.port}'}}\n"))
     await service.heard.state(lambda state: state.reachable)
     yield thing
@@ -142,7 +148,7 @@ async def test_a_plug_switched_by_hand_is_put_back(plug: Any, service: World) ->
     assert not plug.world.on
 
 
-@pytest.fixture(params=["shelly", "tasmota", "homewizard"])
+@pytest.fixture(params=["shelly", "shelly gen1", "tasmota", "homewizard"])
 async def http_plug(request: pytest.FixtureRequest, emulators: Any, service: World) -> Any:
     make, yaml = PLUGS[request.param]
     emulator = await emulators(make(PlugWorld(1990.0)))
@@ -157,7 +163,7 @@ async def http_plug(request: pytest.FixtureRequest, emulators: Any, service: Wor
         {"delay_s": 7.0},
         {"status": 500},
         {"garbage": True},
-        {"nulls": True, "replaced": {"output": None, "POWER": None, "POWER2": None, "power_on": None}},
+        {"nulls": True, "replaced": {"output": None, "POWER": None, "POWER2": None, "power_on": None, "ison": None}},
     ],
 )
 async def test_a_plug_that_cannot_be_read_is_out_of_contact_and_comes_back(
@@ -171,6 +177,42 @@ async def test_a_plug_that_cannot_be_read_is_out_of_contact_and_comes_back(
     await service.heard.state(drawing)
 
 
+@pytest.mark.parametrize("fault", [{"delay_s": 7.0}, {"garbage": True}, {"nulls": True}])
+async def test_a_kasa_plug_that_cannot_be_read_is_out_of_contact_and_comes_back(
+    emulators: Any, service: World, fault: dict[str, Any]
+) -> None:
+    emulator = await emulators(KasaPlug(PlugWorld(1990.0)))
+    await service.apply(plug_site(f"driver: tplink, timeout_s: 5, host: '{emulator.address}'"))
+    await service.heard.state(lambda state: state.reachable)
+    emulator.faults.change(fault)
+    service.setpoint("heater", ON_A, valid_s=120)
+    await service.heard.state(lambda state: not state.reachable)
+    emulator.faults.change({"delay_s": 0.0, "garbage": False, "nulls": False})
+    await service.heard.state(drawing)
+
+
+@pytest.mark.parametrize("fault", ["deaf", "garbage"])
+async def test_a_tasmota_on_mqtt_that_cannot_be_read_is_out_of_contact_and_comes_back(
+    mosquitto: Mosquitto, service: World, fault: str
+) -> None:
+    async for thing in _tasmota_mqtt_plug(mosquitto, service):
+        setattr(thing, fault, True)
+        service.setpoint("heater", ON_A, valid_s=120)
+        await service.heard.state(lambda state: not state.reachable)
+        setattr(thing, fault, False)
+        await service.heard.state(drawing)
+
+
+async def test_sg_ready_is_out_of_contact_with_its_device(emulators: Any, service: World) -> None:
+    device = await emulators(ShellyTwoRelays())
+    await service.apply(plug_site(f"driver: sg_ready, host: '{device.address}'"))
+    await service.heard.state(lambda state: state.reachable)
+    await device.go_offline()
+    await service.heard.alert("plug_unreachable")
+    await device.come_back()
+    await service.heard.alert("plug_unreachable", active=False)
+
+
 async def test_a_plug_that_vanishes_answers_unreachable_and_comes_back(http_plug: Any, service: World) -> None:
     await http_plug.go_offline()
     service.setpoint("heater", ON_A, valid_s=120)
@@ -182,7 +224,7 @@ async def test_a_plug_that_vanishes_answers_unreachable_and_comes_back(http_plug
 
 
 @pytest.mark.parametrize(
-    "missing", [("apower", "ENERGY", "active_power_w"), ("voltage", "Voltage", "active_voltage_v")]
+    "missing", [("apower", "ENERGY", "active_power_w", "meters"), ("voltage", "Voltage", "active_voltage_v")]
 )
 async def test_missing_measurements_are_not_measured(http_plug: Any, service: World, missing: tuple[str, ...]) -> None:
     http_plug.faults.missing = missing
@@ -200,6 +242,18 @@ async def test_a_shelly_is_armed_and_set_to_stay_off_after_a_power_cut(emulators
     assert emulator.toggle_after_s == 60.0
     assert state.failsafe_in_s is not None
     assert emulator.initial_state == "off"
+    emulator.power_cut()
+    assert not emulator.world.on
+
+
+async def test_a_shelly_of_gen1_is_armed_and_set_to_stay_off_after_a_power_cut(emulators: Any, service: World) -> None:
+    emulator = await emulators(ShellyGen1Plug(PlugWorld(1990.0)))
+    await service.apply(plug_site(f"driver: shelly, generation: 1, host: '{emulator.address}'"))
+    await service.heard.state(lambda state: state.reachable)
+    service.setpoint("heater", ON_A, valid_s=120)
+    state = await service.heard.state(drawing)
+    assert (emulator.timer_s, emulator.default_state) == (60.0, "off")
+    assert state.failsafe_in_s is not None
     emulator.power_cut()
     assert not emulator.world.on
 
@@ -238,6 +292,28 @@ async def test_sg_ready_is_two_relays_that_go_back_by_themselves(emulators: Any,
     service.setpoint("heater", 0, valid_s=300)
     await service.heard.state(lambda state: state.status == "suspended_evse")
     assert device.pair == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("on_state", "off_state", "pairs"),
+    [
+        ("recommend", "normal", [(False, True), (False, False)]),
+        ("force", "normal", [(True, True), (False, False)]),
+        ("force", "block", [(True, True), (True, False)]),
+    ],
+)
+async def test_sg_ready_makes_each_of_its_four_states(
+    on_state: str, off_state: str, pairs: list[tuple[bool, bool]], emulators: Any, service: World
+) -> None:
+    device = await emulators(ShellyTwoRelays())
+    states = f"on_state: {on_state}, off_state: {off_state}"
+    await service.apply(plug_site(f"driver: sg_ready, {states}, host: '{device.address}'"))
+    await service.heard.state(lambda state: state.reachable)
+    for setpoint_a, pair in zip((ON_A, 0), pairs, strict=True):
+        service.setpoint("heater", setpoint_a, valid_s=300)
+        await service.heard.state(lambda state, pair=pair: device.pair == pair)
+    device.relays[1].world.press(not pairs[1][1])
+    await service.heard.state(lambda state: device.pair == pairs[1])
 
 
 async def test_a_homewizard_socket_with_its_lock_on_is_refused(emulators: Any, service: World) -> None:

@@ -6,11 +6,16 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from evenload.cli import probe
 from evenload.cli.__main__ import main
 from evenload.cli.detect import mdns_question, places, responders
+from evenload.devices import identify
 from evenload.devices.access import open_access
 from evenload.devices.identify import PORTS
+from evenload.devices.marks import MARKS
 from evenload.simulation.devices import (
+    DsmrPort,
+    Enphase,
     Fronius,
     HomewizardP1,
     HomewizardSocket,
@@ -18,15 +23,19 @@ from evenload.simulation.devices import (
     MeterWorld,
     PlugWorld,
     Shelly3em,
+    ShellyEm,
+    ShellyGen1Plug,
     ShellyOnePhase,
     ShellyPlug,
     ShellyPro3em,
     TasmotaMeter,
     TasmotaPlug,
 )
+from evenload.simulation.devices.dsmr import SECOND_METER
 from evenload.simulation.devices.homeassistant import HomeAssistant
 from evenload.simulation.devices.modbus import ModbusDevice, golden
 from evenload.site.load import load_text
+from tests.integration.devices.conftest import Mosquitto
 
 
 def house() -> MeterWorld:
@@ -87,8 +96,9 @@ async def test_a_wrong_key_is_said_as_in_a_site_file() -> None:
 
 async def test_devices_are_found_and_told_as_lines_of_a_site_file(emulators: Any) -> None:
     meters = [HomewizardP1(house()), Shelly3em(house()), ShellyPro3em(house()), ShellyOnePhase(house())]
-    meters += [Fronius(house()), TasmotaMeter(house())]
+    meters += [Fronius(house()), TasmotaMeter(house()), Enphase(house(), token="x"), DsmrPort(SECOND_METER)]
     plugs = [HomewizardSocket(PlugWorld()), ShellyPlug(PlugWorld()), TasmotaPlug(PlugWorld()), KasaPlug(PlugWorld())]
+    plugs.append(ShellyGen1Plug(PlugWorld()))
     devices = [await emulators(device) for device in (*meters, *plugs, ModbusDevice(golden("sunspec_int")))]
     result = await evenload("detect", *(device.address for device in devices))
     assert result.exit_code == 0, result.output
@@ -101,6 +111,34 @@ async def test_devices_are_found_and_told_as_lines_of_a_site_file(emulators: Any
     site = load_text(f"site: home\ngrid: {{breaker_a: 25}}\n{text}", "found").site
     assert site is not None
     assert len(site.loads) == len(plugs)
+
+
+@pytest.mark.parametrize("name", [mark.driver for mark in MARKS])
+async def test_an_inverter_is_found_by_its_makes_own_words(
+    name: str, emulators: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(identify, "TIMEOUT_S", 0.5)
+    device = await emulators(ModbusDevice(golden(name)))
+    result = await evenload("detect", device.address)
+    assert result.exit_code == 0, result.output
+    for number, role in enumerate(("grid", "solar", "battery"), 1):
+        assert f"{role}{number}: {{role: {role}, driver: {name}, host: '{device.address}'}}" in result.output
+
+
+async def test_the_clamps_of_a_shelly_em_are_told_apart(emulators: Any) -> None:
+    device = await emulators(ShellyEm(house()))
+    result = await evenload("detect", device.address)
+    assert result.output.count("generation: 1") == 2
+    assert "channel: 1" in result.output
+
+
+async def test_a_source_that_says_nothing_is_said(monkeypatch: pytest.MonkeyPatch, mosquitto: Mosquitto) -> None:
+    monkeypatch.setattr(probe, "LONGEST_WAIT_S", 0.3)
+    result = await evenload(
+        "probe", "mqtt", "grid/power", "--role", "solar", "--broker", f"mqtt://127.0.0.1:{mosquitto.port}"
+    )
+    assert result.exit_code == 1
+    assert "nothing came within 0.3 s" in result.output
 
 
 async def test_home_assistant_is_found(emulators: Any) -> None:

@@ -6,7 +6,7 @@ import json
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.integration.system.processes import until
+from tests.integration.system.processes import evenload, until
 from tests.integration.system.system import LOAD, SERVICES, SITE, Home
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -148,3 +148,12 @@ async def test_the_stations_register_is_counted(home: Home) -> None:
     state = await home.listener.wait(f"{LOAD}.state", lambda state: state["energy_wh"] > before["energy_wh"], 15)
     assert state["transaction"] == str(home.transaction)
     await until(lambda: home.limit_a == home.setpoint_a, 15, "station and setpoint agree")
+
+
+async def test_why_explains_a_load_in_sentences(home: Home) -> None:
+    said = await home.up.run("why", "wallbox")
+    assert said.startswith("wallbox may draw ")
+    assert said.count("\n") >= 3
+    assert "wallbox may draw" in json.loads(await home.up.run("why", "wallbox", "--json"))["sentences"][0]
+    status, _, told = await evenload("why", "walbox", "--data-dir", str(home.up.data_dir))
+    assert (status, "did you mean wallbox?" in told) == (1, True)

@@ -1,8 +1,14 @@
 """Work that is ended, even when it is deaf at first."""
 
 import asyncio
+import threading
 
+import pytest
+
+from evenload.devices import ending
+from evenload.devices.ending import ended
 from evenload.devices.fleet import run_until
+from evenload.devices.own_thread import OwnThread
 
 
 async def test_work_that_swallows_a_cancellation_is_cancelled_again() -> None:
@@ -25,3 +31,33 @@ async def test_work_that_swallows_a_cancellation_is_cancelled_again() -> None:
     async with asyncio.timeout(20):
         await running
     assert ended.is_set()
+
+
+async def test_a_task_that_can_never_be_ended_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ending, "CANCEL_AGAIN_S", 0.001)
+    let_go = asyncio.Event()
+
+    async def stone_deaf() -> None:
+        while not let_go.is_set():
+            try:
+                await let_go.wait()
+            except asyncio.CancelledError:
+                continue
+
+    task = asyncio.create_task(stone_deaf(), name="deaf one")
+    await asyncio.wait((task,), timeout=0.001)
+    with pytest.raises(RuntimeError, match="cannot be ended: deaf one"):
+        await ended(task)
+    let_go.set()
+    await task
+
+
+async def test_a_device_that_blocks_its_thread_holds_up_no_other() -> None:
+    slow, quick, let_go = OwnThread("slow"), OwnThread("quick"), threading.Event()
+    waiting = asyncio.create_task(slow.call(lambda: let_go.wait(20)))
+    assert await quick.call(lambda: "here") == "here"
+    assert not waiting.done()
+    let_go.set()
+    assert await waiting
+    for thread in (slow, quick):
+        thread.close()

@@ -8,7 +8,7 @@ from evenload.devices.backoff import Backoff
 from evenload.devices.json_path import find, steps
 from evenload.devices.mqtt import BrokerAddress, broker_address
 from evenload.devices.words import is_online
-from evenload.site.drivers import PATH_PATTERN
+from evenload.site.driver_keys import PATH_PATTERN
 from evenload.site.findings import faults
 from evenload.site.load import load_text
 

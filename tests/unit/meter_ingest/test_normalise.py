@@ -225,6 +225,29 @@ def test_a_value_that_repeats_while_energy_flows_is_suspect() -> None:
     assert not memory.told["meter_frozen"]
 
 
+@pytest.mark.parametrize("exported", [(), (4_162.4,)])
+def test_a_counter_of_the_other_direction_or_in_coarse_steps_says_nothing(exported: tuple[float, ...]) -> None:
+    """Whoever exports all afternoon, and counts import only, or 0.1 kWh, is not frozen."""
+    memory, outcome = MeterMemory(), Normalised()
+    for second in range(0, 3_600, 5):
+        raw = RawSample(imported=(13_779.3,), exported=exported, lines=lines(-900 - second % 7, 0, 0))
+        memory, outcome = normalise(GRID, memory, raw, at(second))
+        assert outcome.reading is not None
+        assert outcome.reading.quality == "derived"
+
+
+def test_a_battery_at_its_limit_may_tell_the_same_for_long() -> None:
+    battery = structs.replace(GRID, role="battery")
+    memory, outcome = MeterMemory(), Normalised()
+    for second in range(0, 3_500, 10):
+        memory, outcome = normalise(battery, memory, RawSample(power=-5_000, soc=55), at(second))
+    assert outcome.reading is not None
+    assert outcome.reading.quality == "good"
+    for second in range(3_500, 3_700, 10):
+        memory, outcome = normalise(battery, memory, RawSample(power=-5_000, soc=55), at(second))
+    assert outcome.reading.quality == "suspect"
+
+
 @pytest.mark.parametrize(
     "same",
     [

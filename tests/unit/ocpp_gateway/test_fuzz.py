@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from evenload.contracts.events import Alert, LoadState, TransactionEvent
 from evenload.contracts.wire import Codec, encode
-from services.ocpp_gateway import ocpp16, ocpp21, ocpp201
+from services.ocpp_gateway import ocpp16, ocpp21, ocpp201, told201
 from services.ocpp_gateway.calls16 import Answer
 from services.ocpp_gateway.capability import Learned
 from services.ocpp_gateway.dialect import OCPP16, OCPP21
@@ -203,3 +203,10 @@ def test_a_short_run_of_the_fuzzer_finds_nothing(seed: int) -> None:
     found = fuzz(6_000, seed)
     assert not found.faults, str(found)
     assert found.outcomes["answered"] > 1_000
+
+
+def test_a_report_with_bytes_that_are_no_text_is_refused() -> None:
+    """Found by the fuzzer: a name that nobody reads is read all the same when the whole part is kept."""
+    payload = Raw(b'{"requestId": 1, "gener\x82tedAt": "2026-06-01T12:00:00Z", "tbc": false, "seqNo": 0}')
+    with pytest.raises(PeerProtocolError, match="utf-8"):
+        told201.on_report(station(), payload, at(0.0))

@@ -10,6 +10,7 @@ from msgspec import structs
 
 from evenload.contracts.events import Alert, Applied, LoadState, Refused, Setpoint, SetpointResult, Unreachable
 from evenload.contracts.phases import PerPhase
+from services.plug_control.alerts import RULES
 from services.plug_control.config import PlugPlan
 from services.plug_control.raw import RawObservation
 from services.plug_control.state import Command, Fact, Failed, Given, Looked, Now, Passed, Switched
@@ -191,6 +192,7 @@ def test_a_relay_that_does_not_follow_is_tried_again_and_then_refused() -> None:
 
 
 def test_a_relay_that_stays_on_is_told_within_15_s_and_does_not_obey() -> None:
+    """faults.md E2, by the relay's state."""
     bench = Bench(on=True, follows=False)
     bench.run(1)
     for _ in range(4):
@@ -207,6 +209,7 @@ def test_a_relay_that_stays_on_is_told_within_15_s_and_does_not_obey() -> None:
 
 
 def test_a_welded_contact_is_seen_by_its_power() -> None:
+    """faults.md E2, by the power behind a relay that says off."""
     bench = Bench(on=True, welded=True)
     bench.run(1)
     for _ in range(4):
@@ -217,6 +220,7 @@ def test_a_welded_contact_is_seen_by_its_power() -> None:
 
 
 def test_a_load_that_draws_nothing_for_a_minute_is_told_as_information() -> None:
+    """faults.md E3."""
     bench = Bench(measured_w=lambda on: 0.0)
     for _ in range(16):
         bench.setpoint(8.7)
@@ -237,6 +241,7 @@ def test_a_thermostat_that_opens_later_is_no_fault() -> None:
 
 
 def test_a_plug_switched_by_hand_is_put_back_and_told() -> None:
+    """faults.md E5."""
     bench = Bench()
     bench.run(1)
     bench.setpoint(0)
@@ -251,6 +256,7 @@ def test_a_plug_switched_by_hand_is_put_back_and_told() -> None:
 
 
 def test_a_plug_out_of_contact_is_unavailable_and_comes_back() -> None:
+    """faults.md E1: out of contact it counts as on, for whoever counts it sees that it is not reachable."""
     bench = Bench(on=True)
     bench.run(1)
     bench.answers = False
@@ -268,6 +274,36 @@ def test_a_plug_out_of_contact_is_unavailable_and_comes_back() -> None:
     assert bench.last.reachable
     assert bench.standing() == set()
     assert [type(result) for result in bench.results] == [Unreachable, Applied]
+
+
+def test_a_load_that_draws_more_than_its_rating_is_told_with_what_it_draws() -> None:
+    """faults.md E4: the mean of its last five readings is told and shown; whoever shares reserves the larger."""
+    bench = Bench(measured_w=lambda on: 2900.0 if on else 0.3)
+    for _ in range(4):
+        bench.setpoint(8.7)
+        bench.run(4)
+    assert bench.standing() == {"plug_rating"}
+    assert bench.last.learned_w == 2900.0
+    assert bench.last.measured_a == PerPhase(l2=12.609)
+
+
+def test_a_plug_that_boots_on_is_put_off_at_once() -> None:
+    """faults.md E5: it is away for some seconds and comes back with its relay closed."""
+    bench = Bench()
+    bench.run(1)
+    bench.setpoint(0, valid_s=60)
+    bench.run(2)
+    bench.answers = False
+    bench.run(8)
+    bench.answers, bench.on = True, True
+    bench.run(6)
+    assert not bench.on
+    assert bench.last.status == "suspended_evse"
+
+
+@pytest.mark.parametrize("kind", sorted(RULES))
+def test_every_alert_says_what_to_do(kind: str) -> None:
+    assert len(RULES[kind].remedy) > 20
 
 
 def test_one_lost_answer_changes_nothing() -> None:

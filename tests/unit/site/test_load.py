@@ -8,9 +8,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evenload.site.drivers import HomewizardMeter, MqttPlug
+from evenload.site.drivers import HomewizardMeter
 from evenload.site.findings import ConfigError
 from evenload.site.load import load_file, load_mapping, load_text, parse_site
+from evenload.site.plug_drivers import MqttPlug
 from evenload.site.schema import Evse, Plug, Site
 from tests.unit.site.builders import HOME, home_with, load, site_of
 

@@ -1,0 +1,28 @@
+"""Ending tasks for certain.
+
+One cancellation is not enough: what a task waits in may swallow it (asyncio.wait_for before Python 3.12 does when both
+come at once, and the MQTT library waits in it), and whoever then waits for the task waits for ever.
+"""
+
+import asyncio
+from typing import Any
+
+CANCEL_AGAIN_S = 5.0
+"""Longer than what a task may do on its way out, as telling a broker that it leaves."""
+MOST_TRIES = 12
+
+
+async def ended(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel `tasks` and return when they are gone; raise `RuntimeError` for one that cannot be ended in a minute."""
+    left = {task for task in tasks if not task.done()}
+    for _ in range(MOST_TRIES):
+        if not left:
+            break
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=CANCEL_AGAIN_S)
+    for task in tasks:
+        if task.done() and not task.cancelled():
+            task.exception()  # what it ended with is of no interest any more
+    if left:
+        raise RuntimeError(f"cannot be ended: {', '.join(sorted(task.get_name() for task in left))}")
