@@ -88,6 +88,7 @@ async def test_a_power_is_set_in_a_register(emulators: Any, service: World) -> N
     dump = GoldenDump(
         device="rod",
         unit=1,
+        phases=("L1",),
         registers={"holding": {1000: 0, 1001: 0}, "input": {}},
         night={},
         expect={},
