@@ -94,7 +94,7 @@ integration: setup system  ## tests with real servers and sockets
 
 .PHONY: bench
 bench: setup  ## measure decisions, reading-to-station latency, gateway calls; ratios count, absolute figures drift
-	@for bench in decision latency gateway; do $(BIN)/python -m bench.$$bench; echo; done
+	@for bench in decision latency gateway storm; do $(BIN)/python -m bench.$$bench; echo; done
 
 .PHONY: tx-kill
 tx-kill: setup  ## N=200: kill -9 gateway and server amid transactions; none may be lost, doubled or clash
@@ -139,6 +139,9 @@ wiring: setup  ## DAYS=100 HOMES=3: wrong wiring found, right wiring left alone,
 .PHONY: takeover
 takeover: setup  ## N=20: allocators killed, paused, ended under load: takeover times, stale setpoints
 	@$(BIN)/python -m bench.takeover --rounds $(or $(N),20)
+.PHONY: dynamics
+dynamics: setup  ## overloads, stops and energy in closed loop, a cloudy day beside a peer; PLOT=FILE draws the trade-off
+	@$(BIN)/python -m bench.dynamics $(if $(PLOT),--plot $(PLOT))
 
 .PHONY: lock
 lock: setup  ## pin the newest allowed versions in requirements*.txt

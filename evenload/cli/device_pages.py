@@ -6,7 +6,15 @@ from msgspec import Struct
 
 from evenload.cli.device_notes import NOTES, Note
 from evenload.contracts.events import MeterRole
-from evenload.site.drivers import HAS_TIMER, METER_DRIVERS, PLUG_DRIVERS, EntityFields, RegisterFields, ValueFields
+from evenload.site.drivers import (
+    HAS_TIMER,
+    METER_DRIVERS,
+    PLUG_DRIVERS,
+    TOTAL_ONLY,
+    EntityFields,
+    RegisterFields,
+    ValueFields,
+)
 from evenload.site.reference import section
 from services.meter_ingest.makes.contract import Make, Registers
 from services.meter_ingest.makes.table import MAKES
@@ -57,8 +65,9 @@ def _make_page(name: str, make: Make) -> str:
     lines = [f"  {role}: {{role: {role}, driver: {name}, host: 192.168.1.{_FIRST_IP}}}" for role in make.roles]
     if "grid" not in make.roles:
         lines.insert(0, "  grid: {role: grid, driver: sunspec, host: '192.168.1.30:1502'}")
-    battery = ["battery: {soc_min_pct: 10}"] if "battery" in make.roles else []
-    snippet = "\n".join([*battery, "meters:", *lines])
+    site = ["phases: [L1]"] if name in TOTAL_ONLY else []
+    site += ["battery: {soc_min_pct: 10}"] if "battery" in make.roles else []
+    snippet = "\n".join([*site, "meters:", *lines])
     parts = [f"# {make.title}\n", MADE, f"```yaml\n{snippet}\n```\n", _asked(make)]
     parts.append("".join(f"* {caveat}\n" for caveat in make.caveats))
     parts.append(section("Keys", METER_DRIVERS[name]))

@@ -11,6 +11,8 @@ from evenload.site.overrides import StationOverrides
 PURPOSES: Final = {"tx": "TxProfile", "default": "TxDefaultProfile", "max": "ChargePointMaxProfile"}
 SAME: Final = ("kind", "zero", "min_a", "step_a", "lag_s")
 """Facts that have the same name as their override."""
+OF_TRANSACTIONS: Final = ("start_", "ended_", "strays")
+"""Facts that are no part of the card: what begins so is about transactions."""
 
 
 def overrides_of(record: StationRecord) -> dict[str, Any]:
@@ -42,7 +44,7 @@ def pinned(record: StationRecord) -> str:
 
 def exported(record: StationRecord) -> str:
     """Return the whole card: what was learned, without transactions, and the entry that pins it; never a password."""
-    card = {key: value for key, value in sorted(record.learned.items()) if not key.startswith("start_")}
+    card = {key: value for key, value in sorted(record.learned.items()) if not key.startswith(OF_TRANSACTIONS)}
     text = yaml.safe_dump({f"x-card-{record.station}": card}, sort_keys=False)
     return (
         f"# How {record.station} wants to be spoken to, as its gateway learned it (docs/ocpp.md). `stations` may be\n"

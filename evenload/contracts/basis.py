@@ -26,6 +26,7 @@ class Basis(Event, frozen=True, kw_only=True):
         Literal["taken", "configuration", "period"], Meta(description="taken: a new run of decisions begins")
     ]
     configuration: Annotated[Raw, Meta(description="the site file as the allocator reads it, without device options")]
+    grid_meter: Annotated[str, Meta(description="digest of the grid meter in the site file: tells another")] = ""
     overrides: Annotated[tuple[Override, ...], Meta(description="values set by hand that are in force")] = ()
     memory: Annotated[Raw, Meta(description="the allocator's memory after `step`, in a form of its own")]
     facts: Annotated[tuple[Held, ...], Meta(description="the newest event of each source")] = ()

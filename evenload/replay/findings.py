@@ -8,8 +8,10 @@ import msgspec
 from msgspec import Struct
 
 from evenload.contracts.events import Decision, LoadDecision
+from services.allocator.explain import bound_text
 
 PATHS_MOST = 8
+PASSING = frozenset({"ramp", "hold", "dead band"})
 
 
 class Gap(Struct, frozen=True, kw_only=True, tag=True, tag_field="type"):
@@ -39,7 +41,8 @@ class LoadSaid(Struct, frozen=True, kw_only=True):
 
     setpoint_a: float
     target_a: float
-    reason: str
+    why: str
+    """The limit that bound it, or the rule that holds it; what a rise waits for passes, and is left out."""
 
 
 class Otherwise(Struct, frozen=True, kw_only=True, tag=True, tag_field="type"):
@@ -120,6 +123,10 @@ def otherwise(recorded: Decision, other: Decision) -> list[Otherwise]:
 
 
 def _said(loads: tuple[LoadDecision, ...]) -> dict[str, LoadSaid]:
-    return {
-        line.load: LoadSaid(setpoint_a=line.setpoint_a, target_a=line.target_a, reason=line.reason) for line in loads
-    }
+    return {line.load: LoadSaid(setpoint_a=line.setpoint_a, target_a=line.target_a, why=_why(line)) for line in loads}
+
+
+def _why(line: LoadDecision) -> str:
+    if line.rule in PASSING or line.rule.startswith("waits "):
+        return "its maximum" if line.bound is None else bound_text(line.bound)
+    return line.reason.partition("(")[2].removesuffix(")") or line.reason

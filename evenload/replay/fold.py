@@ -51,10 +51,11 @@ class Run:
 
     def __init__(self, basis: Basis, other: Site | None) -> None:
         site = msgspec.json.decode(basis.configuration, type=Site)
-        self.plan = compile_plan(site, basis.overrides)
+        self.plan = replace(compile_plan(site, basis.overrides), grid_meter=basis.grid_meter)
         self.other: Plan | None = None
         if other is not None:
-            self.other = compile_plan(other, in_force(other, basis.overrides, basis.at))
+            plan = compile_plan(other, in_force(other, basis.overrides, basis.at))
+            self.other = replace(plan, grid_meter=basis.grid_meter)
         self.memory: Memory | None = msgspec.json.decode(basis.memory, type=Memory)
         self.step, self.basis = basis.step, basis.seq
         self.readings: dict[str, Heard[MeterReading]] = {}

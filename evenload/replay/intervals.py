@@ -58,14 +58,13 @@ def intervals(found: Iterable[Otherwise]) -> list[Interval]:
 def _span(said: LoadSaid | None) -> Span | None:
     if said is None:
         return None
-    why = said.reason.partition("(")[2].removesuffix(")") or said.reason
     setpoint_a, target_a = said.setpoint_a, said.target_a
-    return Span(setpoint_a=(setpoint_a, setpoint_a), target_a=(target_a, target_a), why=why)
+    return Span(setpoint_a=(setpoint_a, setpoint_a), target_a=(target_a, target_a), why=said.why)
 
 
 def _continues(one: Interval, other: Interval) -> bool:
     same = _why(one.recorded) == _why(other.recorded) and _why(one.other) == _why(other.other)
-    return same and (other.begin - one.end).total_seconds() <= TOGETHER_S
+    return same and 0 <= (other.begin - one.end).total_seconds() <= TOGETHER_S
 
 
 def _why(span: Span | None) -> str | None:

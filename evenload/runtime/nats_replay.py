@@ -11,12 +11,13 @@ from datetime import datetime
 import msgspec
 
 from evenload.runtime import jetstream
-from evenload.runtime.bus import BusDown, BusError, BusTimeout
+from evenload.runtime.bus import BusError, BusTimeout
 from evenload.runtime.nats_buckets import Link, Message, sequence_of
 
 BATCH = 256
 TIMEOUT_S = 5.0
-FORGET_S = 60
+FORGET_S = 10
+"""The server removes the consumer by itself: readers are not allowed to remove any."""
 
 
 async def read_stream(link: Link, stream: str, subject: str, since: datetime | None) -> AsyncIterator[Message]:
@@ -42,7 +43,6 @@ async def read_stream(link: Link, stream: str, subject: str, since: datetime | N
                 return
     finally:
         end()
-        _delete(link, stream, name)
 
 
 _NEXT = msgspec.json.encode({"batch": BATCH, "no_wait": True})
@@ -78,10 +78,3 @@ async def _create(link: Link, stream: str, name: str, subject: str, *, since: da
     answer = jetstream.read_answer(f"read {stream}", reply.data)
     if answer.error is not None:
         raise jetstream.failure(f"read {stream}", answer.error)
-
-
-def _delete(link: Link, stream: str, name: str) -> None:
-    try:
-        link.send(Message(f"$JS.API.CONSUMER.DELETE.{stream}.{name}", b""))
-    except BusDown:
-        return  # the server forgets it by itself

@@ -75,7 +75,8 @@ def _plug(make: Callable[[PlugWorld], Any], keys: str) -> Kind:
 def _modbus(name: str) -> Kind:
     dump = golden(name)
     driver = "sunspec" if name.startswith("sunspec") else name
-    places = tuple(place for place, role in ROLES.items() if role in dump.expect)
+    one_phase = len(dump.phases) == 1  # the home has three, and its grid meter must tell each
+    places = tuple(place for place, role in ROLES.items() if role in dump.expect and not (one_phase and place == "p1"))
     return Kind(lambda world: ModbusDevice(dump, world.home), places, f"driver: {driver}, unit: {dump.unit}")
 
 

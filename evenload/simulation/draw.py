@@ -1,16 +1,18 @@
 """What a vehicle or a switched device draws, given what its outlet offers; pure, in virtual time.
 
-A vehicle follows the offered current late (`lag_s`) and a little below (`offset_a`), on the lines that it uses, never
-above its own limit, and not at all while it sleeps. A switched device draws its rated current when on.
-The track keeps what is drawn now and what will be drawn soon.
+A vehicle follows the offered current late (`lag_s`, then like a first-order lag of `tau_s`) and a little below
+(`offset_a`), on the lines that it uses, never above its own limit, and not at all while it sleeps. A switched device
+draws its rated current when on. The track keeps what is drawn now and what will be drawn soon, in stairs of `STAIR_S`.
 """
 
+import math
 from dataclasses import dataclass, replace
 
 from evenload.simulation.plant import PhaseValues
 
 LOWEST_A = 6.0
 """Below this a vehicle does not charge (IEC 61851)."""
+STAIR_S, STAIRS_TAUS = 0.1, 6.0
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,7 @@ class Appetite:
 
     lines: tuple[int, ...]
     lag_s: float = 2.0
+    tau_s: float = 0.0
     offset_a: float = 0.0
     own_max_a: float = 1_000.0
     extra_a: float = 0.0
@@ -48,7 +51,17 @@ def follows_a(appetite: Appetite, offered_a: float) -> float:
 
 def offer(track: Track, appetite: Appetite, offered_a: float, now_s: float) -> Track:
     """Return the track after the outlet's offer changed at `now_s`; the last offer wins at its own time."""
-    return replace(track, coming=(*track.coming, (now_s + appetite.lag_s, follows_a(appetite, offered_a))))
+    begins_s, to_a = now_s + appetite.lag_s, follows_a(appetite, offered_a)
+    before = tuple(item for item in track.coming if item[0] < begins_s) if appetite.tau_s else track.coming
+    if not appetite.tau_s:
+        return replace(track, coming=(*before, (begins_s, to_a)))
+    from_a = before[-1][1] if before else track.now_a
+    count = math.ceil(STAIRS_TAUS * appetite.tau_s / STAIR_S)
+    stairs = (
+        (begins_s + step * STAIR_S, to_a + (from_a - to_a) * math.exp(-step * STAIR_S / appetite.tau_s))
+        for step in range(1, count)
+    )
+    return replace(track, coming=(*before, *stairs, (begins_s + count * STAIR_S, to_a)))
 
 
 def at_time(track: Track, now_s: float) -> Track:

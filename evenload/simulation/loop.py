@@ -66,6 +66,9 @@ class Loop:
         self._published: dict[str, LoadState] = {}
         self._published_s: dict[str, float] = {}
         self._silent: set[str] = set()
+        self._frozen: dict[str, MeterReading] = {}
+        self._thousandth: set[str] = set()
+        self._last: dict[str, MeterReading] = {}
         self._allocator_lives = True
         self._news = False
         self._wake_s = _NEVER_S
@@ -151,12 +154,23 @@ class Loop:
         for reading in meters.readings(self.site, given, self.world.shown(), at=utc(now_s), tick=self._tick):
             if reading.meter in self._silent:
                 continue
+            told = self._told(reading)
             if given.meters.delay_s > 0:
-                self._send(reading, given.meters.delay_s)
+                self._send(told, given.meters.delay_s)
             else:
-                self._arrive(reading)
+                self._arrive(told)
         busy = now_s - max(self.world.changed_s, self.settled_s) < BUSY_S or given.meters.noise_a > 0
         self._tick_s = now_s + (given.meters.period_s if busy else max(IDLE_S, given.meters.period_s))
+
+    def _told(self, reading: MeterReading) -> MeterReading:
+        """Return a reading as a broken meter tells it: the last one again with a fresh stamp, or kW for W."""
+        last = self._frozen.get(reading.meter)
+        if last is not None:
+            return replace(last, measured_at=reading.measured_at)
+        if reading.meter in self._thousandth:
+            return meters.thousandth(reading)
+        self._last[reading.meter] = reading
+        return reading
 
     def _publish_loads(self) -> None:
         """Publish each load's state when it changed, and on its period."""
@@ -246,8 +260,14 @@ class Loop:
         """Let something break or be repaired now."""
         if fault.kind == "meter_silent":
             self._silent.add(fault.about)
+        elif fault.kind == "meter_frozen":
+            self._frozen[fault.about] = self._last[fault.about]
+        elif fault.kind == "meter_thousandth":
+            self._thousandth.add(fault.about)
         elif fault.kind == "meter_returns":
             self._silent.discard(fault.about)
+            self._thousandth.discard(fault.about)
+            self._frozen.pop(fault.about, None)
         elif fault.kind in ("link_lost", "link_back"):
             self.world.link(fault.about, fault.kind == "link_back")
         elif fault.kind == "allocator_dies":

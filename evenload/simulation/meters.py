@@ -69,6 +69,18 @@ def readings(site: Site, given: Given, shown: Shown, *, at: datetime, tick: int)
     ]
 
 
+def thousandth(reading: MeterReading) -> MeterReading:
+    """Return the reading of a meter that says kW where W are expected."""
+    small = {phase: value / 1000 for phase, value in reading.current_a.items()} if reading.current_a is not None else {}
+    power = {phase: value / 1000 for phase, value in reading.power_w.items()} if reading.power_w is not None else {}
+    return replace(
+        reading,
+        current_a=PerPhase.of(small) if small else None,
+        power_w=PerPhase.of(power) if power else None,
+        total_power_w=None if reading.total_power_w is None else reading.total_power_w / 1000,
+    )
+
+
 def _noise(given: Given, phases: int, tick: int) -> PhaseValues:
     bound_a = given.meters.noise_a
     if bound_a == 0:

@@ -81,7 +81,7 @@ class Recorder:
 
     def _tell_basis(self, why: journal.Why, asked: Asked, memory: Memory) -> None:
         found = Journal(seen=asked.facts) if why == "taken" else self._journal
-        in_force, now_s = InForce(asked.plan.site, ()), asked.now_s
+        in_force, now_s = InForce(asked.plan.site, (), asked.plan.grid_meter), asked.now_s
         monotonic_s = MONOTONIC_START_S + now_s
         basis = journal.basis_of(found, memory, in_force, now_s=monotonic_s, at=utc(now_s), why=why)
         self._basis = self._send(subjects.basis(basis.site), basis, now_s).seq

@@ -18,7 +18,15 @@ TOLERANCE_A = 0.15
 """A settled value may differ by so much from the expected one."""
 
 FaultKind = Literal[
-    "meter_silent", "meter_returns", "link_lost", "link_back", "allocator_dies", "allocator_returns", "memory_lost"
+    "meter_silent",
+    "meter_frozen",
+    "meter_thousandth",
+    "meter_returns",
+    "link_lost",
+    "link_back",
+    "allocator_dies",
+    "allocator_returns",
+    "memory_lost",
 ]
 ScenarioSeconds = Annotated[float, Meta(ge=0, le=86_400)]
 Current = Annotated[float, Meta(ge=0, le=10_000)]
@@ -51,6 +59,7 @@ class LoadFacts(Part, frozen=True, kw_only=True):
         Meta(description="site phases its lines are really on; none = as the site file says"),
     ] = None
     lag_s: Annotated[float, Meta(ge=0, le=30, description="from offer to draw")] = 2.0
+    tau_s: Annotated[float, Meta(ge=0, le=30, description="then follows like a first-order lag of so long")] = 0.0
     offset_a: Annotated[float, Meta(ge=0, le=10, description="draws so much less than offered, A")] = 0.0
     own_max_a: Annotated[Current, Meta(description="the vehicle's own limit, A per line")] = 1_000.0
     draws_w: Annotated[

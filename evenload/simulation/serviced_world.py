@@ -45,6 +45,8 @@ class ServicedWorld(World):
             if isinstance(side, PlugSide):
                 side.replan(plugs[name], self.now_s)
             if side is not None:
+                if isinstance(side, GatewaySide):
+                    side.use_lines(len(self.appetites[name].lines))
                 side.set_given(status, self.now_s)
             elif isinstance(load, Device):
                 self._sides[name] = PlugSide(plugs[name], status, self.now_s)

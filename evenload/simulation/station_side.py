@@ -124,9 +124,10 @@ class StationSide:
         ended = "Local" if self._given[connector.connector] == "finishing" else connector.stops(utc(now_s))
         if connector.starts():
             self._tell_status(connector, now_s)
-            answer = self._say("StartTransaction", connector.start_transaction(utc(now_s)), now_s)
-            connector.started(int(answer["transactionId"]), utc(now_s))
+            answer = self._tell("StartTransaction", connector.start_transaction(utc(now_s)), now_s)
+            connector.started(int(answer["transactionId"]), utc(now_s))  # it reads this answer before our next call
             self._sampled_s[connector.connector] = now_s
+            self._pump(now_s)
         elif connector.transaction is not None and ended is not None:
             stop = connector.stop_transaction(utc(now_s), ended)
             for _ in range(2 if connector.repeats_stops else 1):
@@ -139,7 +140,12 @@ class StationSide:
             connector.status = wanted
             self._say("StatusNotification", connector.status_notification(utc(now_s)), now_s)
 
-    def _say(self, action: str, payload: Json, now_s: float) -> dict[str, Any]:
+    def _say(self, action: str, payload: Json, now_s: float) -> None:
+        """Let the station call the gateway, and the gateway make the calls that are due then."""
+        self._tell(action, payload, now_s)
+        self._pump(now_s)
+
+    def _tell(self, action: str, payload: Json, now_s: float) -> dict[str, Any]:
         """Let the station call the gateway; return the answer."""
         raw = Raw(msgspec.json.encode(payload))
         fresh_id = 0
@@ -149,7 +155,6 @@ class StationSide:
         handled = OCPP16.on_call(self.gateway, action, raw, self._moment(now_s, fresh_id))
         self.gateway = handled.station
         self._perform(handled.outputs)
-        self._pump(now_s)
         return dict(handled.payload)
 
     def _pump(self, now_s: float) -> None:
@@ -218,6 +223,10 @@ class GatewaySide:
     def set_given(self, given: LoadStatus, now_s: float) -> None:
         """Let the vehicle do something else."""
         self._station.set_given(self._connector, given, now_s)
+
+    def use_lines(self, count: int) -> None:
+        """Let the vehicle draw on so many lines from now on; the station's meter shows it."""
+        self._station.by_number[self._connector].lines = count
 
     def link(self, up: bool, now_s: float) -> None:
         """Cut or restore the station's one link."""

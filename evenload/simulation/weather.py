@@ -57,10 +57,7 @@ OPENING_CARS = {"CP001": Visit(3.0, 130.0, 16.0, 1), "CP002": Visit(7.0, 220.0, 
 def sun_w(day_s: float, seed: int, peak_w: float = 13_500.0) -> float:
     """Return the production at `day_s` seconds after midnight, W: a clear-sky bell under moving clouds."""
     of_day_s = day_s % DAY_S
-    if not SUNRISE_S < of_day_s < SUNSET_S:
-        return 0.0
-    height = math.sin(math.pi * (of_day_s - SUNRISE_S) / (SUNSET_S - SUNRISE_S))
-    return round(peak_w * math.pow(height, 1.3) * (1.0 - 0.8 * cloud(day_s, seed)), 1)
+    return round(peak_w * _clear_sky(of_day_s) * (1.0 - 0.8 * cloud(day_s, seed)), 1)
 
 
 def cloud(day_s: float, seed: int) -> float:
@@ -77,6 +74,39 @@ def _cover(knot: int, seed: int) -> float:
     if 0 <= since_start < len(OPENING_COVER):
         return OPENING_COVER[since_start]
     return max(0.0, 2 * _chance(seed, "cloud", knot) - 1)
+
+
+def cloudy_day_w(seed: int, peak_w: float) -> tuple[float, ...]:
+    """Return the production of a day of broken clouds, W for each second: cloud after cloud with sharp edges.
+
+    A cloud takes 30 to 90 % of the light within 2 to 15 s, for about 2 min; gaps are about 2 min too; in a quarter of
+    the hours there are clouds only.
+    """
+    dice = random.Random(f"{seed}:broken clouds")
+    light = [1.0] * int(DAY_S)
+    at_s = SUNRISE_S
+    while at_s < SUNSET_S:
+        overcast = random.Random(f"{seed}:hour {int(at_s // 3600)}").random() < 0.25
+        at_s += min(900.0, dice.expovariate(1 / (20.0 if overcast else 130.0)))
+        lasts_s, edge_s = 10.0 + min(900.0, dice.expovariate(1 / 120.0)), dice.uniform(2.0, 15.0)
+        _shade(light, (at_s, at_s + lasts_s), (dice.uniform(0.3, 0.9), edge_s))
+        at_s += lasts_s
+    return tuple(round(_clear_sky(second) * peak_w * light[second], 1) for second in range(int(DAY_S)))
+
+
+def _shade(light: list[float], when_s: tuple[float, float], cloud_: tuple[float, float]) -> None:
+    """Let a cloud (depth, s of its edges) pass from when to when."""
+    (from_s, to_s), (depth, edge_s) = when_s, cloud_
+    for second in range(math.floor(from_s), min(len(light), math.ceil(to_s))):
+        inside = min(1.0, (second - from_s) / edge_s, (to_s - second) / edge_s)
+        light[second] = min(light[second], 1.0 - depth * max(0.0, inside))
+
+
+def _clear_sky(of_day_s: float) -> float:
+    """Return the light of a cloudless sky, 0 to 1."""
+    if not SUNRISE_S < of_day_s < SUNSET_S:
+        return 0.0
+    return math.pow(math.sin(math.pi * (of_day_s - SUNRISE_S) / (SUNSET_S - SUNRISE_S)), 1.3)
 
 
 def house_a(real_s: float, seed: int) -> tuple[float, float, float]:

@@ -228,6 +228,7 @@ def _appetite(site: Site, load: Load, facts: LoadFacts, wants: bool) -> Appetite
     return Appetite(
         lines=lines[: facts.lines],
         lag_s=facts.lag_s if isinstance(load, Evse) else min(facts.lag_s, 0.5),
+        tau_s=facts.tau_s if isinstance(load, Evse) else 0.0,
         lowest_a=draw.LOWEST_A if isinstance(load, Evse) else 0.05,
         offset_a=facts.offset_a,
         own_max_a=facts.own_max_a,

@@ -13,6 +13,7 @@ from evenload.site.drivers import (
     EXTRAS,
     GIVES_SOC,
     NEEDS_BROKER,
+    TOTAL_ONLY,
     EntityFields,
     HomeassistantMeter,
     HttpJsonMeter,
@@ -130,6 +131,10 @@ def meter_fields(site: Site, report: Report) -> None:
         fields = _fields_of(meter)
         if fields is not None and not _given(fields):
             report.fault(place, "no value is asked for", "say where a value stands, as {power_w: power}")
+        elif meter.role == "grid" and meter.driver in TOTAL_ONLY and len(site.phases) > 1:
+            what = f"{meter.driver} tells the grid as a total: every phase would count as fully loaded"
+            remedy = "use another grid meter; its solar and battery can still be read"
+            report.fault(f"meters.{name}.driver", what, remedy, involves=("phases",))
         elif meter.role == "grid":
             _grid_fields(place, fields, site, report)
         elif meter.role == "battery":

@@ -253,6 +253,8 @@ METER_DRIVERS: dict[str, type[Options]] = {
 }
 GIVES_SOC: frozenset[str] = frozenset({*INVERTERS, "fronius", "sunspec"})
 """Meter drivers that tell a battery's state of charge without being told where it stands."""
+TOTAL_ONLY: frozenset[str] = frozenset({"growatt"})
+"""Meter drivers that tell the grid as a total over all phases."""
 PLUG_DRIVERS: dict[str, type[Options]] = {
     "homeassistant": HomeassistantPlug,
     "homewizard": HomewizardPlug,

@@ -31,6 +31,7 @@ class Grid(Struct, frozen=True, kw_only=True):
     """Whoever read it calls it suspect."""
     missing_mask: int = 0
     """Phases that the meter did not give; they count as at their limit."""
+    period_s: float = 1.0
 
 
 class Sides(Struct, frozen=True, kw_only=True):
@@ -60,7 +61,14 @@ def read_grid(plan: Plan, facts: Facts, now_s: float) -> Grid:
     if missing == plan.site_mask:
         health = "failsafe"
     doubted = heard.event.quality == "suspect"
-    return Grid(current_ma=currents, health=health, age_s=age_s, doubted=doubted, missing_mask=missing)
+    return Grid(
+        current_ma=currents,
+        health=health,
+        age_s=age_s,
+        doubted=doubted,
+        missing_mask=missing,
+        period_s=heard.event.period_s,
+    )
 
 
 def _island(plan: Plan, facts: Facts, now_s: float) -> Grid:

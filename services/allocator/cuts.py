@@ -13,20 +13,27 @@ from msgspec.structs import replace
 from evenload.contracts.phases import PHASES
 from services.allocator.belief import Grid
 from services.allocator.board import Board
-from services.allocator.draws import SETTLE_S, Draw, lowered_s
+from services.allocator.draws import FOLLOWS_S, SETTLE_S, Draw, lowered_s
+from services.allocator.holds import (
+    FAST_RATIO,
+    hold_until_s,
+    limit_names,
+    overloaded_limit,
+    remembered_limits,
+    with_cut,
+    with_peaks,
+    with_quiet,
+)
 from services.allocator.limits import Caps, Surroundings, caps_for
-from services.allocator.memory import LimitMemory, LoadMemory, Memory
+from services.allocator.memory import Memory
 from services.allocator.plan import MASK_PHASES, Plan, PlannedLoad
 from services.allocator.share import Share, allocate
 from services.allocator.wants import Party
 
 FAILSAFE_RISE_S = 12.0
 SHORT_S, SHORT_MA = 3.0, 500
-HOLD_S, HOLD_MOST_S = 20.0, 300.0
-OVERLOAD_KEPT_S = 600.0
 OVERLOAD_RATIO = 1.05
-SOON_S = 60.0
-FACTOR_MOST = 16
+FALLS_MA = 50
 
 
 class Scene(Struct, frozen=True, kw_only=True):
@@ -53,6 +60,8 @@ class Cut(Struct, frozen=True, kw_only=True):
     overloaded: frozenset[str]
     hard: frozenset[int]
     """Loads that a hard limit lowered."""
+    counted: frozenset[str] = frozenset()
+    """Those of `overloaded` that make holds longer."""
     short: frozenset[int] = frozenset()
     """Loads whose source gives less than they have."""
 
@@ -90,10 +99,12 @@ def cuts(scene: Scene) -> Cut:
     board = settled_board(scene, before, raising=False)
     hard: set[int] = set()
     overloaded: set[str] = set()
-    if not board.holds():
+    counted: set[str] = set()
+    if not board.holds() and not _still_falls(scene, board):
         hard = _shed(scene, board, after)
         stopped = any(after[index] == 0 for index in hard)
         overloaded = {name for name in _broken(scene, board) if stopped or _ratio(scene, name, board) > OVERLOAD_RATIO}
+        counted = {name for name in overloaded if stopped or _is_fast(scene, name)}
     hard |= _drop_at_twice(scene, after)
     short = _lower_sources(scene, after)
     changed = {index for index in hard if after[index] < before[index]}
@@ -101,8 +112,28 @@ def cuts(scene: Scene) -> Cut:
         setpoints_ma=tuple(after),
         overloaded=frozenset(overloaded if changed else ()),
         hard=frozenset(changed),
+        counted=frozenset(counted if changed else ()),
         short=short,
     )
+
+
+def _still_falls(scene: Scene, board: Board) -> bool:
+    """Tell whether all that is over its limit is a little over it, and falls: a cut that a slow vehicle still follows
+    when the settle time is over is not overdue, and made again it would be too much."""
+    repeated = scene.memory.repeated
+    if repeated is None:
+        return False
+    for name in _broken(scene, board):
+        if not name.startswith("breaker ") or _ratio(scene, name, board) > OVERLOAD_RATIO:
+            return False
+        phase = PHASES.index(name.removeprefix("breaker "))
+        follows = any(
+            phase in load.phases and scene.now_s - lowered_s(scene.memory.loads[load.name]) <= FOLLOWS_S
+            for load in scene.party.loads
+        )
+        if not follows or repeated.was_ma[phase] - scene.grid.current_ma[phase] < FALLS_MA:
+            return False
+    return True
 
 
 def _at_failsafe(scene: Scene, before: Sequence[int]) -> tuple[int, ...]:
@@ -178,6 +209,14 @@ def _ratio(scene: Scene, name: str, board: Board) -> float:
             least = min(board.nodes[index * 3 : index * 3 + 3])
             return (node.limit_ma - least) / node.limit_ma
     return 1.0
+
+
+def _is_fast(scene: Scene, name: str) -> bool:
+    """Tell whether a breaker is above 1.13 of its rating as measured; what is no breaker of the meter's always is."""
+    if not name.startswith("breaker ") or scene.plan.breaker_ma is None:
+        return True
+    phase = PHASES.index(name.removeprefix("breaker "))
+    return scene.grid.current_ma[phase] > FAST_RATIO * scene.plan.breaker_ma
 
 
 def _drop_at_twice(scene: Scene, after: list[int]) -> set[int]:
@@ -267,41 +306,22 @@ def _shortage_ma(board: Board, load: PlannedLoad, now_ma: int) -> int:
     return -board.surplus_room(load, 0)
 
 
-def limit_names(plan: Plan, load: PlannedLoad) -> list[str]:
-    """Return the names of all hard limits above a load, as holds are kept by them."""
-    names = [f"breaker {PHASES[phase]}" for phase in load.phases]
-    names += [f"{plan.nodes[node].kind} {plan.nodes[node].name}" for node in load.nodes]
-    return [*names, "import", "outside", "supply"]
-
-
-def hold_until_s(plan: Plan, load: PlannedLoad, memory: Memory) -> float:
-    """Return until when a load may not rise: 20 s after the last cut at any of its limits, doubling to 5 min with each
-    overload there in the last 10 min and with each cut soon after its own raise."""
-    factor = memory.loads[load.name].hold_factor
-    until_s = -1e9
-    for name in limit_names(plan, load):
-        limit = memory.limits.get(name)
-        if limit is not None:
-            doubled = HOLD_S * 2 ** max(0, min(len(limit.overloads_s), 5) - 1)
-            until_s = max(until_s, limit.cut_s + min(HOLD_MOST_S, doubled * factor))
-    return until_s
-
-
 def remembered(scene: Scene, cut: Cut) -> Memory:
     """Return the memory with the holds that this cut starts."""
     now_s = scene.now_s
-    limits = {
-        name: _recent(limit, now_s)
-        for name, limit in scene.memory.limits.items()
-        if now_s - limit.cut_s < OVERLOAD_KEPT_S
-    }
+    limits = remembered_limits(scene.memory.limits, now_s)
     for name in cut.overloaded:
-        past_s = limits[name].overloads_s if name in limits else ()
-        limits[name] = LimitMemory(cut_s=now_s, overloads_s=(*past_s[-9:], now_s))
+        limits[name] = overloaded_limit(limits.get(name), now_s, counts=name in cut.counted)
+    if limits and scene.grid.health == "normal":
+        with_peaks(scene.plan, limits, _bases_ma(scene), now_s)
     loads = dict(scene.memory.loads)
     for load in scene.plan.loads:
         known = loads[load.name]
-        changed = _hold_factor(known, load.index in cut.hard, now_s)
+        if load.index in cut.hard:
+            counts = bool(cut.counted) and not cut.counted.isdisjoint(limit_names(scene.plan, load))
+            changed = with_cut(known, now_s, counts=counts)
+        else:
+            changed = with_quiet(known, now_s)
         if (load.index in cut.short) != (changed.short_s is not None):
             changed = replace(changed, short_s=now_s if load.index in cut.short else None)
         if changed is not known:
@@ -309,16 +329,10 @@ def remembered(scene: Scene, cut: Cut) -> Memory:
     return replace(scene.memory, limits=limits, loads=loads)
 
 
-def _recent(limit: LimitMemory, now_s: float) -> LimitMemory:
-    kept = tuple(time for time in limit.overloads_s if now_s - time < OVERLOAD_KEPT_S)
-    return limit if len(kept) == len(limit.overloads_s) else replace(limit, overloads_s=kept)
-
-
-def _hold_factor(memory: LoadMemory, was_cut: bool, now_s: float) -> LoadMemory:
-    if was_cut:
-        soon = now_s - memory.raised_s < SOON_S
-        factor = min(FACTOR_MOST, memory.hold_factor * 2) if soon else memory.hold_factor
-        return replace(memory, cut_s=now_s, hold_factor=factor)
-    if memory.hold_factor > 1 and now_s - memory.cut_s > OVERLOAD_KEPT_S:
-        return replace(memory, hold_factor=1)
-    return memory
+def _bases_ma(scene: Scene) -> list[int | None]:
+    """Return what is drawn beside the loads on each phase, as cuts see it, mA; None where the breaker does not say."""
+    limit_ma, caps = scene.plan.limit_ma, scene.cut_caps
+    if limit_ma is None or scene.plan.inverter.asymmetric:
+        return [None, None, None]
+    masks = (1, 2, 4)
+    return [limit_ma - caps.hard_ma[mask] if caps.hard_bound[mask].kind == "breaker" else None for mask in masks]

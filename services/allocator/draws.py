@@ -14,6 +14,8 @@ from services.allocator.memory import Command, LoadMemory
 from services.allocator.plan import MA, MASK_PHASES, PlannedLoad
 
 SETTLE_S = 6.0
+FOLLOWS_S = 12.0
+"""The slowest vehicle has come down by then: dead time and more than three time constants."""
 FOLLOW_S = 15.0
 FOLLOWED_MA = 200
 LAG_SLACK_MA = 1000
@@ -69,7 +71,7 @@ def draw_of(load: PlannedLoad, memory: LoadMemory, heard: Heard[LoadState] | Non
         return Draw(NOTHING, _at_most(measured, beyond_ma))
     if not memory.active and sample_s <= memory.active_s:
         return Draw(NOTHING, measured if grid_s - memory.active_s <= SETTLE_S else NOTHING)
-    if is_settled(memory, sample_s):
+    if is_settled(memory, sample_s, max(measured)):
         return Draw(measured, measured)
     return _unsettled(load, memory, (measured, sample_s), grid_s)
 
@@ -86,24 +88,29 @@ def _changed_s(memory: LoadMemory) -> float:
     return max(commanded_s, memory.in_force_s)
 
 
-def is_settled(memory: LoadMemory, sample_s: float) -> bool:
-    """Tell whether a sample of `sample_s` shows what the load does under its command.
+def is_settled(memory: LoadMemory, sample_s: float, peak_ma: int) -> bool:
+    """Tell whether a sample of `sample_s`, `peak_ma` at most per line, shows what the load does under its command.
 
     Not while the command or what the device holds changed about or since then, nor while the device is about to follow:
-    a gateway spaces raises 10 s apart.
+    a gateway spaces raises 10 s apart. Nor while a slow vehicle may still be coming down to it.
     """
     changed_s = _changed_s(memory)
-    if changed_s > sample_s - SETTLE_S:
+    if changed_s > sample_s - SETTLE_S or _comes_down(memory, sample_s - changed_s, peak_ma):
         return False
     follows = memory.in_force_ma is None or abs(memory.in_force_ma - memory.setpoint_ma) <= FOLLOWED_MA
     return follows or sample_s - changed_s > FOLLOW_S
 
 
+def _comes_down(memory: LoadMemory, after_s: float, peak_ma: int) -> bool:
+    """Tell whether a sample `after_s` after the last change is one of a vehicle that still comes down."""
+    return 0.0 <= after_s <= FOLLOWS_S and peak_ma > memory.setpoint_ma + FOLLOWED_MA
+
+
 def _unsettled(load: PlannedLoad, memory: LoadMemory, sample: tuple[Phases, float], grid_s: float) -> Draw:
     """A command changed about or since the sample: it may have been followed, or not yet.
 
-    An older sample is no news once the settle time is over: then the commands alone say how much may be drawn, so that
-    a cut that is overdue is made again elsewhere.
+    An older sample is no news once the settle time is over, and one of a vehicle on its way down not once it must have
+    come down: then the commands alone say how much may be drawn, so that a cut that is overdue is made again elsewhere.
     """
     measured, sample_s = sample
     mask, changed_s = line_mask(load, memory), _changed_s(memory)
@@ -111,7 +118,8 @@ def _unsettled(load: PlannedLoad, memory: LoadMemory, sample: tuple[Phases, floa
     high = max(limits) + memory.over_ma
     if memory.cap_ma is not None or memory.below_s is not None:
         high = min(high, max(measured) + LAG_SLACK_MA)
-    is_news = sample_s >= changed_s or grid_s - changed_s <= SETTLE_S
+    down = grid_s - changed_s > FOLLOWS_S and _comes_down(memory, sample_s - changed_s, max(measured))
+    is_news = (sample_s >= changed_s and not down) or grid_s - changed_s <= SETTLE_S
     lows, highs = list(measured), list(measured if is_news else NOTHING)
     for phase in MASK_PHASES[mask]:
         lows[phase] = min(measured[phase], min(limits))

@@ -21,11 +21,13 @@ from services.allocator.draws import Draw, Moment, Phases, draw_of
 from services.allocator.explain import Said, alerts, explained, site_decision, told_line, with_could_get
 from services.allocator.facts import Facts
 from services.allocator.frozen import Seen, doubted, is_frozen, repeated
+from services.allocator.gain import reads_a_thousandth, weighed
 from services.allocator.limits import Surroundings, caps_for
 from services.allocator.memory import Command, LoadMemory, Memory
 from services.allocator.offers import with_offers
 from services.allocator.outside import outside_limits
 from services.allocator.plan import MA, Plan, PlannedLoad
+from services.allocator.promised import Pending
 from services.allocator.raises import Rise, raises
 from services.allocator.rewired import in_force, on_both, relabelled
 from services.allocator.share import Share, allocate
@@ -100,8 +102,9 @@ def _thought(plan: Plan, memory: Memory, facts: Facts, time: tuple[float, dateti
     cut = cuts(scene)
     known = remembered(scene, cut)
     scene = replace(scene, memory=known)
-    rises = raises(scene, cut, facts)
-    after = _next_memory(scene, cut, rises)
+    pending = Pending(scene, facts)
+    rises = raises(scene, cut, (facts, pending))
+    after = replace(_next_memory(scene, cut, rises), promise=pending.promise)
     said = Said(scene=scene, sides=sides, facts=facts, rises=rises, memory=after, now=now)
     lines = explained(said)
     setpoints, after = _to_send(said, after, [line.reason for line in lines])
@@ -140,7 +143,9 @@ def _scene(plan: Plan, memory: Memory, facts: Facts, seen: tuple[Sides, float]) 
     if plan.limit_ma is not None and grid.age_s is not None:
         news = Seen(grid_s, _oldest_sample_s(plan, memory), low if low == high else None)
         memory = repeated(memory, grid, sides, news)
-        wrong = is_frozen(memory, sides, news) or memory.grid_wiring.inverted_s is not None
+        memory = weighed(memory, grid, sides, (low, high))
+        inverted = memory.grid_wiring.inverted_s is not None
+        wrong = inverted or is_frozen(memory, sides, news) or reads_a_thousandth(memory, grid)
         memory, grid = doubted(memory, grid, now_s, frozen=wrong)
 
     def seen_with(draws_ma: Phases, lowest: bool) -> Surroundings:

@@ -25,6 +25,7 @@ from evenload.contracts.events import (
 from services.allocator.belief import SIDE_METER_S, Sides, as_per_phase, meter_names, used
 from services.allocator.cuts import Scene, settled_board
 from services.allocator.facts import Facts, Heard
+from services.allocator.gain import reads_a_thousandth
 from services.allocator.memory import LoadMemory, Memory
 from services.allocator.outside import is_lapsed, limit_in_force_w
 from services.allocator.plan import MA, MASK_PHASES, PlannedLoad
@@ -273,7 +274,11 @@ def _standing(said: Said) -> list[tuple[str, str, str, str]]:
                 "check the meter and its network",
             )
         )
-    if said.memory.doubted_s is not None and not inverted:
+    if reads_a_thousandth(said.memory, scene.grid):
+        about = (meter_names(scene.plan, said.facts, "grid") or ("grid",))[0]
+        text = "moves by a thousandth of what the loads draw: it is not believed"
+        found.append(("grid_unit", about, text, "correct its unit in the site file: `scale: 1000` where it says kW"))
+    elif said.memory.doubted_s is not None and not inverted:
         about = (meter_names(scene.plan, said.facts, "grid") or ("grid",))[0]
         text = "repeats its value while loads move, or reads what cannot be"
         found.append(("grid_doubted", about, text, "restart the meter; check where it is mounted"))

@@ -40,7 +40,8 @@ def repeated(memory: Memory, grid: Grid, sides: Sides, seen: Seen) -> Memory:
     """Return the memory of how long, and against what, the grid meter has repeated its value."""
     known = memory.repeated
     if known is None or known.current_ma != grid.current_ma:
-        fresh = Repeated(current_ma=grid.current_ma, since_s=seen.reading_s, reading_s=seen.reading_s)
+        was_ma = grid.current_ma if known is None else known.current_ma
+        fresh = Repeated(current_ma=grid.current_ma, since_s=seen.reading_s, reading_s=seen.reading_s, was_ma=was_ma)
         return replace(memory, repeated=fresh)
     if seen.reading_s > known.reading_s:
         known = replace(known, reading_s=seen.reading_s, samples=known.samples + 1)

@@ -49,6 +49,7 @@ class InForce(Struct, frozen=True):
 
     site: Site
     overrides: tuple[Override, ...]
+    grid_meter: str
 
 
 def noted(journal: Journal, facts: Facts, now_s: float) -> Journal:
@@ -121,6 +122,7 @@ def basis_of(journal: Journal, memory: Memory, in_force: InForce, *, now_s: floa
         steps=journal.steps,
         why=why,
         configuration=Raw(msgspec.json.encode(_without_devices(in_force.site))),
+        grid_meter=in_force.grid_meter,
         overrides=in_force.overrides,
         memory=Raw(encode(memory)),
         facts=tuple(facts),

@@ -11,14 +11,14 @@ from evenload.contracts.events import Mode, WiringState
 from evenload.contracts.units import Name
 
 
-class Command(Struct, frozen=True):
+class Command(Struct, frozen=True, gc=False):
     """A command and since when it is in force."""
 
     at_s: float
     setpoint_ma: int
 
 
-class Window(Struct, frozen=True, kw_only=True):
+class Window(Struct, frozen=True, kw_only=True, gc=False):
     """Where a step of one load is measured from: its sample, and the currents at it, mA per site phase."""
 
     at_s: float
@@ -35,7 +35,7 @@ class Window(Struct, frozen=True, kw_only=True):
     """`GridWiring.version` then: what is known of the others' wiring must not change within a window."""
 
 
-class Wiring(Struct, frozen=True, kw_only=True):
+class Wiring(Struct, frozen=True, kw_only=True, gc=False):
     """On which site phase each line of a load is, and the evidence for it (engine.md section 6)."""
 
     file: tuple[int, ...]
@@ -69,7 +69,7 @@ class GridWiring(Struct, frozen=True, kw_only=True):
     """Loads that are not, or seem not to be, on the phases of the site file."""
 
 
-class LoadMemory(Struct, frozen=True, kw_only=True):
+class LoadMemory(Struct, frozen=True, kw_only=True, gc=False):
     """One load."""
 
     setpoint_ma: int = 0
@@ -129,11 +129,20 @@ class LoadMemory(Struct, frozen=True, kw_only=True):
     """None = nothing was learned yet."""
 
 
+class Peak(Struct, frozen=True):
+    """What was drawn beside the loads at a time, mA."""
+
+    at_s: float
+    base_ma: int
+
+
 class LimitMemory(Struct, frozen=True, kw_only=True):
-    """One hard limit: its cuts and overloads."""
+    """One hard limit: its cuts, and the overloads that make its hold longer."""
 
     cut_s: float = -1e9
     overloads_s: tuple[float, ...] = ()
+    peaks: tuple[Peak, ...] = ()
+    """Since its first overload, highest and oldest first; none that a later one exceeds."""
 
 
 class Repeated(Struct, frozen=True, kw_only=True):
@@ -145,6 +154,25 @@ class Repeated(Struct, frozen=True, kw_only=True):
     samples: int = 0
     draws_ma: tuple[int, int, int] | None = None
     beside_ma: int = 0
+    was_ma: tuple[int, int, int] = (0, 0, 0)
+    """The value before this one."""
+
+
+class Gain(Struct, frozen=True, kw_only=True):
+    """A small grid value, mA per phase, what loads drew then, and battery and sun beside; steps of 1/1000 so far."""
+
+    current_ma: tuple[int, int, int]
+    low_ma: tuple[int, int, int]
+    high_ma: tuple[int, int, int]
+    beside_ma: int = 0
+    steps: int = 0
+
+
+class Promise(Struct, frozen=True):
+    """The last time at which all raises were measured, and what the grid meter read then, mA per phase."""
+
+    at_s: float
+    grid_ma: tuple[int, int, int]
 
 
 class Memory(Struct, frozen=True, kw_only=True):
@@ -161,6 +189,9 @@ class Memory(Struct, frozen=True, kw_only=True):
     household_ma: tuple[int, int, int] | None = None
     """The household per phase as found behind an asymmetric inverter; what readings cannot tell apart stays."""
     repeated: Repeated | None = None
+    promise: Promise | None = None
+    gain: Gain | None = None
+    """How the meter's values move with the draws, as long as all of them are small."""
     doubted_s: float | None = None
     """Since when the grid meter's word is doubted."""
     soc_pct: float | None = None
@@ -185,10 +216,7 @@ def first_memory() -> Memory:
 def rebased(memory: Memory, shift_s: float) -> Memory:
     """Return `memory` with all its times moved by `shift_s`."""
     loads = {name: _moved(load, shift_s) for name, load in memory.loads.items()}
-    limits = {
-        name: LimitMemory(cut_s=limit.cut_s + shift_s, overloads_s=tuple(time + shift_s for time in limit.overloads_s))
-        for name, limit in memory.limits.items()
-    }
+    limits = {name: _moved_limit(limit, shift_s) for name, limit in memory.limits.items()}
     started_s = None if memory.started_s is None else memory.started_s + shift_s
     return replace(
         memory,
@@ -198,6 +226,7 @@ def rebased(memory: Memory, shift_s: float) -> Memory:
         soc_s=memory.soc_s + shift_s,
         decided_s=memory.decided_s + shift_s,
         seen_s=memory.seen_s + shift_s,
+        promise=None,
         repeated=None,
         doubted_s=None,
         failsafe_s=None,
@@ -208,6 +237,14 @@ def rebased(memory: Memory, shift_s: float) -> Memory:
 def _sign_moved(wiring: GridWiring, shift_s: float) -> GridWiring:
     inverted_s = None if wiring.inverted_s is None else wiring.inverted_s + shift_s
     return replace(wiring, read_s=-1e9, inverted_s=inverted_s)
+
+
+def _moved_limit(limit: LimitMemory, shift_s: float) -> LimitMemory:
+    return LimitMemory(
+        cut_s=limit.cut_s + shift_s,
+        overloads_s=tuple(time + shift_s for time in limit.overloads_s),
+        peaks=tuple(Peak(peak.at_s + shift_s, peak.base_ma) for peak in limit.peaks),
+    )
 
 
 def _moved(load: LoadMemory, shift_s: float) -> LoadMemory:

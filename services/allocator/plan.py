@@ -6,6 +6,7 @@ limit and the surplus are not slots but sums over sets of phases (`limits.py`), 
 L3 = 4.
 """
 
+import hashlib
 import math
 
 from msgspec import Struct
@@ -85,7 +86,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     import_ma: int | None
     meters: dict[str, tuple[str, ...]]
     grid_meter: str = ""
-    """The entries of the grid meters in the site file, in one text: a changed one is another meter."""
+    """A digest of the grid meters' entries in the site file: a changed one is another meter."""
 
     @property
     def battery(self) -> Battery | None:
@@ -151,14 +152,14 @@ def _by_hand(load: PlannedLoad, index: int, by_hand: bool, cap_ma: int | None) -
     return replace(load, index=index, by_hand=by_hand, max_ma=most_ma)
 
 
+def _grid_meter(site: Site) -> str:
+    """Return what tells one grid meter from another, address included; a basis carries it, and no address."""
+    entries = [(name, meter) for name, meter in sorted(site.meters.items()) if meter.role == "grid"]
+    return hashlib.blake2b(repr(entries).encode(), digest_size=8).hexdigest()
+
+
 def _ma(current_a: float) -> int:
     return math.floor(current_a * MA + 1e-6)
-
-
-def _grid_meter(site: Site) -> str:
-    """Return what tells one grid meter from another. Addresses are no part of it: a replay does not know them."""
-    meters = sorted((name, replace(meter, options=None)) for name, meter in site.meters.items() if meter.role == "grid")
-    return repr(meters)
 
 
 def _root_limits(site: Site) -> dict[str, int | None]:

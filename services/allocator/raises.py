@@ -1,29 +1,32 @@
 """Up with care: which loads may rise now, and how far.
 
-A rise waits for the hold of every limit above the load, begins when the target is 0.3 A or more above the command or
-has been above it for 30 s, and then goes on at 0.1 A/s. A start to the minimum is not ramped. What has been raised and
-not yet been measured is bounded per phase. Every rise is checked against all commands in force, so that one which
-depends on a cut waits until the cut is measured.
+A rise waits for the hold of every limit above the load (`holds`), begins when the target is 0.3 A or more above the
+command or has been above it for 30 s, and then goes on at 0.1 A/s, in modes that live from surplus at 0.3 A/s. Soon
+after an overload it returns in one step as far as the house's return would only trim it. A start to the minimum is not
+ramped. What has been raised and not yet been measured is bounded per phase. Every rise is checked against all commands
+in force, so that one which depends on a cut waits until the cut is measured.
 """
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from services.allocator.board import Board
-from services.allocator.cuts import Cut, Scene, hold_until_s, settled_board
-from services.allocator.draws import SETTLE_S, lowered_s, measured_ma
+from services.allocator.cuts import Cut, Scene, settled_board
+from services.allocator.draws import SETTLE_S, lowered_s
 from services.allocator.facts import Facts
+from services.allocator.holds import hold_until_s, start_survives, survived_from_s, survived_room_ma
 from services.allocator.memory import LoadMemory
 from services.allocator.plan import STEP_MA, PlannedLoad
+from services.allocator.promised import Pending
 from services.allocator.sources import Want, may_start, room_now
 
 BEGIN_MA = 300
 BEGIN_S = 30.0
 TRIMMED_S, TRIMMED_BEGIN_MA = 60.0, 2000
 """After a trim at a limit only a clear difference lets rise at once: noise and whole amperes at the limit must not."""
-RAMP_MA_PER_S = 100
-UNMEASURED_S = 60.0
-UNMEASURED_PART = 10
+RAMP_MA_PER_S, QUICK_MA_PER_S, AT_ONCE_MA_PER_S = 100, 300, 10**6
+RETURN_S = 40.0
+"""For so long after the first hold a load returns in one step to what the house's return would only trim."""
 HEARD_ALL_S = 15.0
 
 
@@ -36,44 +39,9 @@ class Rise(Struct, frozen=True, kw_only=True):
     until_s: float | None = None
 
 
-class Pending:
-    """Raises not yet measured, mA per phase, against their bound; lives within one decision."""
-
-    def __init__(self, scene: Scene, facts: Facts) -> None:
-        limit_ma = scene.plan.limit_ma
-        self.bound_ma = limit_ma // UNMEASURED_PART if limit_ma is not None else 10**9
-        self.on = [0, 0, 0]
-        for load in scene.party.loads:
-            self.add(load, unmeasured_ma(load, scene, facts))
-
-    def add(self, load: PlannedLoad, current_ma: int) -> None:
-        """Count a raise."""
-        for phase in load.phases:
-            self.on[phase] += current_ma
-
-    def room_ma(self, load: PlannedLoad) -> int:
-        """Return how much the load may rise before its raises must be measured first."""
-        return self.bound_ma - max(self.on[phase] for phase in load.phases)
-
-    def lets_start(self, load: PlannedLoad) -> bool:
-        """One start is always allowed when nothing else is pending on its phases."""
-        return self.room_ma(load) >= load.min_ma or not any(self.on[phase] for phase in load.phases)
-
-
-def unmeasured_ma(load: PlannedLoad, scene: Scene, facts: Facts) -> int:
-    """Return how much of the load's raises of the last minute has not been seen to be drawn, mA per line."""
-    memory = scene.memory.loads[load.name]
-    if load.all_or_nothing or memory.setpoint_ma == 0:
-        return 0
-    heard = facts.loads.get(load.name)
-    measured = measured_ma(heard.event) if heard is not None else None
-    oldest_ma = memory.history[0].setpoint_ma if memory.history else memory.setpoint_ma
-    return max(0, memory.setpoint_ma - max(oldest_ma, max(measured) if measured is not None else 0))
-
-
-def raises(scene: Scene, cut: Cut, facts: Facts) -> tuple[Rise, ...]:
+def raises(scene: Scene, cut: Cut, told: tuple[Facts, Pending]) -> tuple[Rise, ...]:
     """Return each load's command after those who may have risen, by index."""
-    plan = scene.plan
+    plan, (facts, pending) = scene.plan, told
     found = [
         Rise(setpoint_ma=cut.setpoints_ma[load.index], memory=scene.memory.loads[load.name]) for load in plan.loads
     ]
@@ -81,7 +49,6 @@ def raises(scene: Scene, cut: Cut, facts: Facts) -> tuple[Rise, ...]:
     held_ma = [_held_ma(scene, load, cut.setpoints_ma[load.index]) for load in plan.loads]
     board = settled_board(scene, held_ma, raising=True)
     _reserve_draws(scene, held_ma, board)
-    pending = Pending(scene, facts)
     for want in scene.party.wants:
         now_ma = cut.setpoints_ma[want.index]
         target_ma = scene.raise_shares[want.index].given_ma
@@ -114,9 +81,11 @@ def _held_ma(scene: Scene, load: PlannedLoad, setpoint_ma: int) -> int:
 
 def _reserve_draws(scene: Scene, held_ma: list[int], board: Board) -> None:
     """Below unmetered breakers a cut counts only once it is measured: reserve what may still be drawn."""
+    beyond = dict(scene.party.beyond)
     for load in scene.party.loads:
+        counted_ma = max(held_ma[load.index], beyond.get(load.index, 0))
         for slot in load.slots:
-            still_ma = scene.draws[load.index].high[slot % 3] - held_ma[load.index]
+            still_ma = scene.draws[load.index].high[slot % 3] - counted_ma
             if still_ma > 0 and scene.plan.nodes[slot // 3].meter is None:
                 board.nodes[slot] -= still_ma
 
@@ -135,12 +104,37 @@ def _rise(scene: Scene, tables: tuple[Board, Pending], want: Want, aim: tuple[in
         return Rise(setpoint_ma=now_ma, memory=replace(memory, ramp_s=None), waits=blocked)
     if _overloaded(scene, load):
         return Rise(setpoint_ma=now_ma, memory=replace(memory, ramp_s=None), waits="waits for the overload to end")
-    until_s = max(hold_until_s(scene.plan, load, scene.memory), lowered_s(memory) + SETTLE_S)
+    hold_s = hold_until_s(scene.plan, load, scene.memory)
+    settled_s = lowered_s(memory) + SETTLE_S
+    survived_ma, returns = now_ma, False
+    if scene.memory.limits:
+        survived_ma, returns = _survived(scene, tables[0], want, (now_ma, target_ma))
+    until_s = settled_s if survived_ma > now_ma else max(hold_s, settled_s)
     if scene.now_s < until_s:
         return Rise(setpoint_ma=now_ma, memory=replace(memory, ramp_s=None), waits="hold", until_s=until_s)
     if now_ma == 0:
         return _start(scene, tables, want, memory)
-    return _ramp(scene, tables, load, (now_ma, target_ma, memory))
+    if survived_ma > now_ma and (returns or scene.now_s < hold_s):
+        target_ma = survived_ma
+    pace_ma_per_s = _pace_ma_per_s(load, returns=returns and survived_ma > now_ma)
+    return _ramp(scene, tables, load, (now_ma, target_ma, memory, pace_ma_per_s))
+
+
+def _survived(scene: Scene, board: Board, want: Want, aim: tuple[int, int]) -> tuple[int, bool]:
+    """Return how far a load may rise although the hold is not over, mA: to what the return of the remembered peaks of
+    the house would only trim; and whether it returns there in one step, because the last cut is not long ago."""
+    now_ma, target_ma = aim
+    load, memory = scene.party.loads[want.index], scene.memory
+    from_s = survived_from_s(scene.plan, load, memory)
+    if scene.plan.breaker_ma is None or scene.now_s < from_s:
+        return now_ma, False
+    room_ma = survived_room_ma(scene.plan, load, memory, board.counted)
+    if now_ma:
+        most_ma = min(target_ma, now_ma + max(0, room_ma) // STEP_MA * STEP_MA)
+        return most_ma, scene.now_s - from_s < RETURN_S
+    least_ma = load.min_ma + want.reserve_ma
+    starts = room_ma >= least_ma and start_survives(scene.plan, load, memory, (board.counted, least_ma))
+    return (load.min_ma if starts else 0), False
 
 
 def _overloaded(scene: Scene, load: PlannedLoad) -> bool:
@@ -171,9 +165,18 @@ def _start(scene: Scene, tables: tuple[Board, Pending], want: Want, memory: Load
     return Rise(setpoint_ma=load.min_ma, memory=started)
 
 
-def _ramp(scene: Scene, tables: tuple[Board, Pending], load: PlannedLoad, aim: tuple[int, int, LoadMemory]) -> Rise:
+def _pace_ma_per_s(load: PlannedLoad, *, returns: bool) -> int:
+    """Return how fast a load rises: slowly where a raise that was wrong overloads, faster where it only imports."""
+    if returns:
+        return AT_ONCE_MA_PER_S
+    return QUICK_MA_PER_S if load.urgency else RAMP_MA_PER_S
+
+
+def _ramp(
+    scene: Scene, tables: tuple[Board, Pending], load: PlannedLoad, aim: tuple[int, int, LoadMemory, int]
+) -> Rise:
     board, pending = tables
-    now_ma, target_ma, memory = aim
+    now_ma, target_ma, memory, pace_ma_per_s = aim
     assert memory.above_s is not None
     if memory.ramp_s is None:
         trimmed = scene.now_s - memory.cut_s < TRIMMED_S
@@ -183,17 +186,18 @@ def _ramp(scene: Scene, tables: tuple[Board, Pending], load: PlannedLoad, aim: t
             return Rise(setpoint_ma=now_ma, memory=memory, waits="dead band", until_s=begins_s)
         memory = replace(memory, ramp_s=scene.now_s - STEP_MA / RAMP_MA_PER_S)
     assert memory.ramp_s is not None
-    steps = int((scene.now_s - memory.ramp_s) * RAMP_MA_PER_S / STEP_MA + 1e-6)
+    steps = int((scene.now_s - memory.ramp_s) * pace_ma_per_s / STEP_MA + 1e-6)
     want_ma = min(target_ma - now_ma, steps * STEP_MA)
     bounded_ma = min(want_ma, pending.room_ma(load))
     room_ma = room_now(board, load, bounded_ma) if bounded_ma >= STEP_MA else 0
+    step_s = STEP_MA / min(pace_ma_per_s, QUICK_MA_PER_S)
     if steps <= 0:
-        return Rise(setpoint_ma=now_ma, memory=memory, waits="ramp", until_s=memory.ramp_s + STEP_MA / RAMP_MA_PER_S)
-    ramp_s = memory.ramp_s + steps * STEP_MA / RAMP_MA_PER_S
+        return Rise(setpoint_ma=now_ma, memory=memory, waits="ramp", until_s=memory.ramp_s + step_s)
+    ramp_s = memory.ramp_s + steps * STEP_MA / pace_ma_per_s
     if room_ma < STEP_MA:
         held = replace(memory, ramp_s=ramp_s)
         return Rise(setpoint_ma=now_ma, memory=held, waits="waits for room to be measured", until_s=scene.now_s + 1.0)
     board.settle(load, room_ma, 0)
     pending.add(load, room_ma)
     raised = replace(memory, ramp_s=ramp_s, raised_s=scene.now_s)
-    return Rise(setpoint_ma=now_ma + room_ma, memory=raised, waits="ramp", until_s=ramp_s + STEP_MA / RAMP_MA_PER_S)
+    return Rise(setpoint_ma=now_ma + room_ma, memory=raised, waits="ramp", until_s=ramp_s + step_s)

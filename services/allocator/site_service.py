@@ -249,7 +249,7 @@ class SiteTask:
     def _tell_basis(self, why: Why, facts: Facts, now_s: float) -> bool:
         """Tell what the decisions from here on stand on; with a taken site a new run of them begins."""
         journal = Journal(seen=facts) if why == "taken" else self._journal
-        in_force_now = InForce(self.config.site, self._laid)
+        in_force_now = InForce(self.config.site, self._laid, self.plan.grid_meter)
         basis = basis_of(journal, self.memory, in_force_now, now_s=now_s, at=self.ctx.clock.utc(), why=why)
         try:
             sent = self.ctx.bus.publish(subjects.basis(self.name), replace(basis, config_rev=self.config.config_rev))

@@ -1,8 +1,11 @@
 """Who takes part in a decision, in which order, and who counts as it is because nobody can command it.
 
 Order: (urgency, priority, turn, name). Turns are taken only in a class of equal urgency and priority in which not all
-minimums fit: whoever has run less than its minimum on-time keeps running, then least attained service comes first.
+minimums fit: whoever has run less than its minimum on-time keeps running, then whoever must not wait longer comes, then
+least attained service first.
 """
+
+import math
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -17,6 +20,8 @@ from services.allocator.sources import Want
 from services.allocator.watch import LOST_PLACE_S, OFFER_EVERY_S, OFFER_S, presence
 
 TURN_S = 900.0
+CHANGING_S = 60.0
+"""Whoever was stopped so short a time ago still counts as one that fits: another is about to start in its place."""
 
 
 class Party(Struct, frozen=True, kw_only=True):
@@ -62,8 +67,8 @@ def party(plan: Plan, memory: Memory, facts: Facts, now_s: float) -> Party:
             wants.append(_want(load, known, now_s))
         if there.reachable and there.obeys and known.over_ma and not known.setpoint_ma:
             drawing.append((load.index, known.over_ma))
-    contended = set(memory.contended)
-    wants.sort(key=lambda want: _place(loads[want.index], memory, contended, now_s))
+    patience_s = _patience_s(loads, wants, memory, now_s)
+    wants.sort(key=lambda want: _place(loads[want.index], memory, patience_s, now_s))
     wants, waiting = _one_at_a_time(loads, wants, memory, {loads[index].group for index, held in beyond if held})
     paused += waiting
     return Party(
@@ -110,12 +115,39 @@ def class_of(load: PlannedLoad) -> str:
     return f"{load.urgency}:{load.priority}"
 
 
-def _place(load: PlannedLoad, memory: Memory, contended: set[str], now_s: float) -> tuple[int, int, int, float, str]:
-    known = memory.loads[load.name]
-    if class_of(load) not in contended:
+def _place(
+    load: PlannedLoad, memory: Memory, patience_s: dict[str, float], now_s: float
+) -> tuple[int, int, int, float, str]:
+    """Return a load's place in the order; in a class that takes turns whoever has its turn comes first, then whoever
+    has waited as long as it may, then least attained service."""
+    name = class_of(load) if patience_s else ""
+    if name not in patience_s:
         return load.urgency, load.priority, 0, 0.0, load.name
-    kept = known.setpoint_ma > 0 and now_s - known.since_s < TURN_S
-    return load.urgency, load.priority, 0 if kept else 1, known.served_as, load.name
+    known = memory.loads[load.name]
+    if known.setpoint_ma > 0 and now_s - known.since_s < TURN_S:
+        return load.urgency, load.priority, 0, known.served_as, load.name
+    waits_since_s = max(known.since_s, known.active_s)
+    if not known.setpoint_ma and now_s - waits_since_s >= patience_s[name]:
+        return load.urgency, load.priority, 1, waits_since_s, load.name
+    return load.urgency, load.priority, 2, known.served_as, load.name
+
+
+def _patience_s(loads: tuple[PlannedLoad, ...], wants: list[Want], memory: Memory, now_s: float) -> dict[str, float]:
+    """Return for how long one may wait in each class that takes turns before the next turn is its own, s.
+
+    When k of m fit nobody waits longer than ceil((m − k) / k) turns: the last of them is the one that must end first.
+    """
+    counts: dict[str, list[int]] = {name: [0, 0] for name in memory.contended}
+    for want in wants if counts else ():
+        count, known = counts.get(class_of(loads[want.index])), memory.loads[loads[want.index].name]
+        if count is not None and not want.last:
+            count[0] += 1
+            count[1] += known.setpoint_ma > 0 or now_s - known.since_s < CHANGING_S
+    found = {}
+    for name, (members, running) in counts.items():
+        fit = min(max(1, running), max(1, members - 1))
+        found[name] = (math.ceil((members - fit) / fit) - 1) * TURN_S
+    return found
 
 
 def _narrowed(load: PlannedLoad, memory: LoadMemory) -> PlannedLoad:

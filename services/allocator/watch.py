@@ -171,7 +171,7 @@ def _sampled(load: PlannedLoad, memory: LoadMemory, measured: tuple[int, int, in
     """Take a new sample: lines in use, and what is drawn above the setpoint, whatever that is."""
     peak_ma = max(measured)
     kept = replace(_lines_in_use(load, memory, measured), sample_s=sample_s)
-    if not is_settled(memory, sample_s) or sample_s <= memory.active_s:
+    if not is_settled(memory, sample_s, peak_ma) or sample_s <= memory.active_s:
         return kept
     remembered_ma = memory.over_ma * 9 // 10 if memory.setpoint_ma else 0
     return replace(kept, over_ma=max(peak_ma - memory.setpoint_ma, remembered_ma, 0))
@@ -200,7 +200,7 @@ def _given_back(load: PlannedLoad, memory: LoadMemory, seen: tuple[LoadState, in
     state, peak_ma, sample_s = seen
     if load.all_or_nothing or not memory.setpoint_ma:
         return memory
-    if state.status != "preparing" and not is_settled(memory, sample_s):
+    if state.status != "preparing" and not is_settled(memory, sample_s, peak_ma):
         return memory
     cap_ma = max(load.min_ma, (peak_ma + max(GIVE_BACK_MA, load.step_ma)) // STEP_MA * STEP_MA)
     if peak_ma >= memory.setpoint_ma - LAG_SLACK_MA:

@@ -233,4 +233,5 @@ def wake_in_s(station: Station, now_s: float) -> float:
             times += [outlet.lease.until_s, station.raised_s + 10.0]
         if outlet.working is not None:
             times.append(outlet.working.sent_s + 60.0)
+        times.append(outlet.refused_until_s)
     return max(0.05, min(time for time in times if time > now_s) - now_s)

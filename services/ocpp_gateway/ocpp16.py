@@ -74,7 +74,14 @@ def on_boot(station: Station, payload: Raw, moment: Moment) -> Handled:
         link = replace(link, state=after(link.state, "boots"), steps=())
     outlets = tuple(replace(outlet, working=None, default=None, told=None) for outlet in station.outlets)
     station = replace(
-        station, link=link, outlets=outlets, clock=StationClock(), drift_from=None, tried_running=(), tried_idle=()
+        station,
+        link=link,
+        outlets=outlets,
+        clock=StationClock(),
+        drift_from=None,
+        streams=(),
+        tried_running=(),
+        tried_idle=(),
     )
     answer = {"status": "Accepted", "currentTime": utc_text(moment.utc), "interval": HEARTBEAT_S}
     return Handled(station, answer, (*learned, *(Changed(outlet.plan.connector) for outlet in outlets)))

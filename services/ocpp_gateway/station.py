@@ -184,10 +184,6 @@ class Link(Struct, frozen=True, kw_only=True):
     unanswered: int = 0
     asked: tuple[str, dict[str, Any]] | None = None
     version: str = "1.6"
-    monitors: tuple[tuple[int, int], ...] = ()
-    """2.1: monitors of ours that the station set, (id, EVSE)."""
-    streams: tuple[tuple[int, int], ...] = ()
-    """2.1: streams that it opened for them, (id, EVSE)."""
 
 
 class StationClock(Struct, frozen=True):
@@ -218,6 +214,10 @@ class Station(Struct, frozen=True, kw_only=True):
     strays: tuple[tuple[str, int], ...] = ()
     """1.6: starts on connectors that no load names, as content and id; the content is "" after the stop."""
     report: "Report | None" = None
+    monitors: tuple[tuple[int, int], ...] = ()
+    """2.1: monitors of ours that it set, (id, EVSE); it keeps them, and a second one is refused as a duplicate."""
+    streams: tuple[tuple[int, int], ...] = ()
+    """2.1: streams that it opened for them, (id, EVSE)."""
 
 
 class Moment(Struct, frozen=True, kw_only=True):

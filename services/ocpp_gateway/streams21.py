@@ -49,16 +49,14 @@ def monitor_step(station: Station) -> Step:
 
 def on_monitored(station: Station, payload: Raw) -> Station:
     """Return the station with the ids of the monitors that it set; raises `PeerProtocolError`."""
-    link = station.link
-    assert link is not None
-    found = []
+    found = dict(station.monitors)
     for result in listed(_results.read(payload).set_monitoring_result)[:MAX_STREAMS]:
         component = result.component
         evse = whole(component.evse.id) if component is not None and component.evse is not None else None
         monitor = whole(result.id)
         if text(result.status).lower() == "accepted" and monitor is not None and evse is not None:
-            found.append((monitor, evse))
-    return replace(station, link=replace(link, monitors=tuple(found)))
+            found[monitor] = evse
+    return replace(station, monitors=tuple(found.items())[-MAX_STREAMS:])
 
 
 def on_open(station: Station, payload: Raw, moment: Moment) -> Handled:
@@ -66,29 +64,25 @@ def on_open(station: Station, payload: Raw, moment: Moment) -> Handled:
     del moment
     told = _open.read(payload).constant_stream_data
     stream = whole(told.id) if told is not None else None
-    monitored = dict(station.link.monitors) if station.link is not None else {}
-    evse = monitored.get(whole(told.variable_monitoring_id) or -1) if told is not None else None
-    if stream is None or evse is None or station.link is None:
+    evse = dict(station.monitors).get(whole(told.variable_monitoring_id) or -1) if told is not None else None
+    if stream is None or evse is None:
         return Handled(station, {"status": "Rejected"})
-    others = tuple(each for each in station.link.streams if each[0] != stream)[: MAX_STREAMS - 1]
-    link = replace(station.link, streams=(*others, (stream, evse)))
-    return Handled(replace(station, link=link), {"status": "Accepted"})
+    others = tuple(each for each in station.streams if each[0] != stream)[: MAX_STREAMS - 1]
+    return Handled(replace(station, streams=(*others, (stream, evse))), {"status": "Accepted"})
 
 
 def on_close(station: Station, payload: Raw, moment: Moment) -> Handled:
     """Forget a stream."""
     del moment
     stream = whole(_close.read(payload).id)
-    if station.link is not None:
-        streams = tuple(each for each in station.link.streams if each[0] != stream)
-        station = replace(station, link=replace(station.link, streams=streams))
-    return Handled(station, {})
+    streams = tuple(each for each in station.streams if each[0] != stream)
+    return Handled(replace(station, streams=streams), {})
 
 
 def on_notice(station: Station, payload: Raw, moment: Moment) -> Handled:
     """Take the newest value of a stream; it has no answer. Raises `PeerProtocolError`."""
     told = _notice.read(payload)
-    evse = dict(station.link.streams).get(whole(told.id) or 0) if station.link is not None else None
+    evse = dict(station.streams).get(whole(told.id) or 0)
     outlet = outlet_at(station, evse) if evse is not None else None
     values = listed(told.data)
     if outlet is None or not values:

@@ -6,7 +6,7 @@ import os
 import random
 from typing import Any, Final
 
-TEXT, CLOSE, PING = 0x1, 0x8, 0x9
+CONTINUES, TEXT, CLOSE, PING = 0x0, 0x1, 0x8, 0x9
 KEY: Final = "dGhlIHNhbXBsZSBub25jZQ=="
 
 

@@ -22,11 +22,13 @@ from evenload.contracts.events import Alert, LoadState, Setpoint, TransactionEve
 from evenload.contracts.wire import Codec, encode
 from services.ocpp_gateway import learning, leases
 from services.ocpp_gateway.calls16 import Answer
+from services.ocpp_gateway.capability import Learned
 from services.ocpp_gateway.frames import (
     Call,
     CallError,
     CallResult,
     PeerProtocolError,
+    Unasked,
     parse,
     write_call,
     write_error,
@@ -84,8 +86,10 @@ class Target:
         self._now_s, self._ids, self._calls = 0.0, 0, 0
 
     def _fresh(self) -> Station:
-        link = Link(token="t", connected_s=0.0, state="serving")
-        return replace(new_station(self._plan), link=link)
+        both = ((1, 1), (2, 2))
+        link = Link(token="t", connected_s=0.0, state="serving", version=self.version)
+        learned = Learned(dynamic=True)
+        return replace(new_station(self._plan), link=link, learned=learned, monitors=both, streams=both)
 
     def feed(self, outcomes: Counter[str]) -> bytes:
         """Take one input; raise `AssertionError` for what is not right. Return the input."""
@@ -102,7 +106,7 @@ class Target:
             elif isinstance(frame, CallResult | CallError):
                 outcomes["took an answer" if self._on_answer(frame) else "foreign answer"] += 1
             else:
-                outcomes["notice"] += 1
+                outcomes["notice" if self._on_notice(frame) else "unknown notice"] += 1
         except PeerProtocolError as fault:
             outcomes[fault.code] += 1
             _check_refusal(fault, data)
@@ -124,6 +128,14 @@ class Target:
         self._perform(handled.outputs)
         if self._ids % CHECK_EACH == 0:
             valid_answer(self.version, call.action, json.loads(answer)[2])
+
+    def _on_notice(self, frame: Unasked) -> bool:
+        handled = self.dialect.on_notice(self.station, frame.action, frame.payload, at(self._now_s, self._ids))
+        if handled is None:
+            return False
+        self.station = handled.station
+        self._perform(handled.outputs)
+        return True
 
     def _on_answer(self, frame: CallResult | CallError) -> bool:
         if self.pending is None or self.pending[0] != frame.message_id:

@@ -13,6 +13,7 @@ OFTEN: Final = {
     "2.0.1": ("TransactionEvent", "TransactionEvent", "MeterValues", "StatusNotification", "BootNotification"),
     "2.1": ("TransactionEvent", "TransactionEvent", "MeterValues", "StatusNotification", "NotifyPeriodicEventStream"),
 }
+NOTICE: Final = "NotifyPeriodicEventStream"
 BY_VERSION: Final = {dialect.version: dialect for dialect in DIALECTS.values()}
 
 
@@ -44,7 +45,10 @@ class Inputs:
 
     def _call(self) -> list[Any]:
         action = self._chance.choice(self._served if self._chance.random() < 0.9 else self._every)
-        payload = self._payload(request_name(self.version, action))
+        notice = action == NOTICE
+        payload = self._payload(NOTICE if notice else request_name(self.version, action))
+        if notice:
+            return frame_of(6, str(self._number), [NOTICE, payload], self._chance)
         if isinstance(payload, dict) and "transactionId" in payload and self.transaction is not None:
             payload = payload | {"transactionId": self.transaction}
         return frame_of(2, str(self._number), [action, payload], self._chance)

@@ -30,7 +30,7 @@ from evenload.runtime.server import EmbeddedServer
 from evenload.runtime.settings import Settings
 from evenload.site.credentials import make_credential
 from services.ocpp_gateway.frames import Call, PeerProtocolError, parse
-from tests.fuzz.client import Client, Closed, frame, hostile_frames, hostile_handshake
+from tests.fuzz.client import CONTINUES, PING, Client, Closed, frame, hostile_frames, hostile_handshake
 from tests.fuzz.inputs import Inputs
 from tests.integration.system.processes import Running, free_port, until
 
@@ -156,7 +156,7 @@ class Attacker:
         """Send one message and wait for the answer that it calls for."""
         asked, self._asked = self._asked, None
         self._last = data = self._inputs.next(asked)
-        self._client.send(frame(data))
+        await self._send_somehow(data)
         try:
             parsed = parse(data)
         except PeerProtocolError as fault:
@@ -167,6 +167,20 @@ class Attacker:
                 return
             wanted = parsed.message_id
         await self._await_answer(wanted, data)
+
+    async def _send_somehow(self, data: bytes) -> None:
+        """Send a message as one frame, as one that arrives in two pieces, or as several frames with a ping between."""
+        kind, cut = self._chance.random(), self._chance.randint(0, len(data))
+        if kind < 0.8:
+            self._client.send(frame(data))
+        elif kind < 0.9:
+            whole = frame(data)
+            self._client.send(whole[: cut + 1])
+            await asyncio.sleep(0)
+            self._client.send(whole[cut + 1 :])
+        else:
+            self._client.send(frame(data[:cut], fin=False) + frame(b"", PING))
+            self._client.send(frame(data[cut:], CONTINUES))
 
     async def _await_answer(self, wanted: str, data: bytes) -> None:
         try:

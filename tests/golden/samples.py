@@ -161,6 +161,7 @@ _SAMPLES: tuple[msgspec.Struct, ...] = (
         step=0,
         why="taken",
         configuration=msgspec.Raw(b'{"site":"home"}'),
+        grid_meter="6f1a2b",
         overrides=(records.Override(load="wallbox", mode="off", at=AT, file_value="standard"),),
         memory=msgspec.Raw(b'{"loads":{}}'),
         facts=(LIMIT_HELD,),

@@ -9,7 +9,7 @@ from itertools import permutations
 import pytest
 
 from evenload.contracts.phases import PHASES, Phase
-from tests.sim.homes import DAY_S, Kind, Watched, kind_of
+from tests.sim.homes import DAY_S, AtReadings, Kind, Watched, kind_of
 
 HOUR_S = 3600.0
 MOST_WEIGHT = 30.0
@@ -53,6 +53,6 @@ def test_an_inverted_meter_is_found_within_15_steps(sunny: bool) -> None:
 
 
 def test_a_day_of_right_wiring_corrects_nothing() -> None:
-    here = Watched(replaced(kind_of(2), period_s=10.0), DAY_S).run(DAY_S)
+    here = Watched(replaced(kind_of(2), period_s=10.0), DAY_S, AtReadings).run(DAY_S)
     assert not here.corrections
     assert here.inverted_s is None

@@ -12,7 +12,8 @@ from evenload.devices.ending import ended
 from evenload.simulation.devices.faults import GARBAGE, Faults
 from evenload.simulation.devices.world import PlugWorld
 
-RETRY_S = 0.2
+RETRY_S, CALL_TIMEOUT_S = 0.2, 60.0
+"""Patient: a device that gives up on a loaded machine would be a fault that nobody asked for."""
 
 
 class MqttThing:
@@ -53,7 +54,7 @@ class MqttThing:
         will = aiomqtt.Will(f"{self.topic}/availability", "offline", qos=1, retain=True)
         while True:
             try:
-                async with aiomqtt.Client(host, port, will=will, keepalive=5) as client:
+                async with aiomqtt.Client(host, port, will=will, keepalive=5, timeout=CALL_TIMEOUT_S) as client:
                     await self._live(client)
             except aiomqtt.MqttError:
                 self.ready.clear()

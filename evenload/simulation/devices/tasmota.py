@@ -14,7 +14,7 @@ from evenload.simulation.devices.faults import GARBAGE
 from evenload.simulation.devices.server import HttpEmulator, changer
 from evenload.simulation.devices.world import MeterProvider, MeterValues, PlugWorld
 
-RETRY_S = 0.2
+RETRY_S, CALL_TIMEOUT_S = 0.2, 60.0
 
 
 class TasmotaRelay:
@@ -192,7 +192,7 @@ class TasmotaOnMqtt:
         will = aiomqtt.Will(f"tele/{self.topic}/LWT", "Offline", qos=1, retain=True)
         while True:
             with suppress(aiomqtt.MqttError):
-                async with aiomqtt.Client(host, port, will=will, keepalive=5) as client:
+                async with aiomqtt.Client(host, port, will=will, keepalive=5, timeout=CALL_TIMEOUT_S) as client:
                     await self._live(client)
             self.ready.clear()
             await asyncio.sleep(RETRY_S)

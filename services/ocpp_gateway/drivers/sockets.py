@@ -1,6 +1,7 @@
 """Stations' WebSockets: the protocol core of `websockets` (no I/O in it) directly on asyncio's transports.
 
-Frames are handed over as they come, in the same turn of the loop: no task, queue or future for a message. Compression
+Frames are handed over as they come, in the same turn of the loop: no task, queue or future for a message. What is
+exactly one text frame, as nearly all is, goes past the protocol, whose state it does not change. Compression
 is off: it costs 33 KiB for each session. Keep-alive is the connection's, because some stations never answer a ping.
 Frames of more than 256 kB end the socket with 1009; up to that a station gets an OCPP answer.
 """
@@ -20,11 +21,13 @@ from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
 from services.ocpp_gateway.dialect import Admitted, Dialect
+from services.ocpp_gateway.drivers.framing import after_frames, text_head, whole_message
 from services.ocpp_gateway.frames import MAX_FRAME_READ_BYTES
 from services.ocpp_gateway.handshake import Refusal
 
 HANDSHAKE_S: Final = 15.0
 CLOSE_S: Final = 1.0
+HEADERS_END: Final = b"\r\n\r\n"
 SHAKING_AT_ONCE: Final = 8_192
 """Handshakes under way: more than a whole park that comes back at once."""
 WRITE_HIGH_BYTES: Final = 65_536
@@ -97,21 +100,12 @@ def _common_name(transport: asyncio.Transport) -> str | None:
     return next((str(value) for name, value in pairs if name == "commonName"), None)
 
 
-def text_head(length: int) -> bytes:
-    """Return the head of a whole, unmasked text frame (RFC 6455 section 5.2)."""
-    if length < 126:
-        return bytes((0x81, length))
-    if length < 65_536:
-        return b"\x81\x7e" + length.to_bytes(2, "big")
-    return b"\x81\x7f" + length.to_bytes(8, "big")
-
-
 class StationSocket(asyncio.Protocol):
     """A `Socket` on asyncio's transport."""
 
     __slots__ = (
         "_admit", "_held", "_parts", "_pending", "_protocol", "_serve", "_server", "_task", "_timer", "_transport",
-        "receiver",
+        "_unfinished", "receiver",
     )  # fmt: skip
 
     def __init__(self, server: "StationServer", admit: Admit, serve: Serve) -> None:
@@ -122,6 +116,8 @@ class StationSocket(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
         self._parts: list[bytes] | None = None
         self._pending: deque[bytes] | None = None
+        self._unfinished = b""
+        """What the protocol has of a frame that is not whole yet; while there is some, nothing goes past it."""
         self._held: frozenset[str] = frozenset()
         self.receiver: Receiver | None = None
 
@@ -135,7 +131,15 @@ class StationSocket(asyncio.Protocol):
         self._server.greet(self)
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes from the peer."""
+        """Take bytes from the peer: one whole text message directly, all else through the protocol."""
+        if self._protocol.state is State.OPEN:
+            message = None if self._unfinished or self._parts is not None else whole_message(data)
+            if message is not None:
+                self._hand_over(message)
+                return
+            self._unfinished = after_frames(self._unfinished + data)
+        elif self._protocol.state is State.CONNECTING:
+            self._unfinished = b"" if data.endswith(HEADERS_END) else b"?"
         self._protocol.receive_data(data)
         self._take_events()
         self._flush()

@@ -93,6 +93,7 @@ async def test_a_power_is_set_in_a_register(emulators: Any, service: World) -> N
         night={},
         expect={},
         night_expect={},
+        live={},
     )
     device = await emulators(ModbusDevice(dump))
     options = f"host: '{device.address}', register: holding 1000 uint16 x0.1, power: holding 1001 uint16, expiry_s: 60"

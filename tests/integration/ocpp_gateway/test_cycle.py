@@ -8,7 +8,10 @@ from ocpp.v16 import call
 from evenload.contracts import subjects
 from evenload.contracts.commands import StationCall, StationCallReply
 from evenload.contracts.wire import decode_as, encode
-from tests.integration.ocpp_gateway.world import World, foreign
+from evenload.runtime.clock import SystemClock
+from evenload.runtime.memory_bus import MemoryBus
+from services.ocpp_gateway.capability import Rung
+from tests.integration.ocpp_gateway.world import World, foreign, start_gateway
 
 
 def stamp() -> str:
@@ -94,6 +97,11 @@ async def test_rejected_profiles_climb_the_ladder_and_the_winner_is_kept(world: 
     record = world.gateway._record("cp001")
     assert record is not None
     assert record.learned["running"] == "tx/W/0"
+    ctx, gateway, _ = await start_gateway(MemoryBus("restarted", world.network, SystemClock()))
+    restarted = gateway.sessions["cp001"].station.learned
+    assert restarted.running == Rung("tx", "W", 0)
+    assert (restarted.units, restarted.max_level) == (("A",), 3)
+    await ctx.drain()
 
 
 async def test_a_watts_station_gets_whole_watts_below_the_amperes(world: World) -> None:

@@ -10,13 +10,16 @@ import pytest
 from msgspec import json
 from ocpp.v16 import call
 
+from evenload.cli.transactions import stored_view
 from evenload.contracts import subjects
 from evenload.runtime.clock import SystemClock
 from evenload.runtime.memory_bus import MemoryBus
 from evenload.runtime.nats_bus import connect_nats
 from evenload.runtime.server import EmbeddedServer
 from evenload.runtime.settings import Settings
-from services.ocpp_gateway.drivers.records import BLOCK
+from evenload.transactions.tags import tag_hash
+from evenload.transactions.view import energy_wh, listed
+from services.ocpp_gateway.drivers.records import BLOCK, TransactionIds, tag_key
 from tests.integration.ocpp_gateway.world import World, foreign, prepare, start_gateway
 
 STAMP = datetime.now(UTC).isoformat()
@@ -127,6 +130,41 @@ async def test_an_id_that_could_not_be_kept_at_first_is_kept_before_the_repeat_i
         entry = await (await world.bus.bucket(subjects.STATIONS)).get("cp001")
         assert entry is not None
         assert json.decode(entry.value)["learned"]["start_1"].endswith(f":{transaction}")
+
+
+async def test_two_gateways_never_give_the_same_id(world: World) -> None:
+    both = [TransactionIds(MemoryBus(name, world.network, SystemClock())) for name in ("one", "two")]
+    given = []
+    for _ in range(BLOCK + 5):
+        for ids in both:
+            given.append(await ids.ready())
+            ids.take(given[-1])
+    assert len(set(given)) == len(given)
+
+
+async def test_streams_hold_a_hash_of_the_tag_and_never_the_tag(world: World) -> None:
+    async with foreign(world) as station:
+        await station.boot()
+        start = call.StartTransaction(connector_id=1, id_tag="ANNAS-CARD", meter_start=0, timestamp=STAMP)
+        found = await station.call(start)
+        stop = call.StopTransaction(
+            meter_stop=2, timestamp=STAMP, transaction_id=found.transaction_id, id_tag="annas-card"
+        )
+        await station.call(stop)
+    hashes = {event["id_tag_hash"] for event in stored(world)}
+    assert hashes == {tag_hash("ANNAS-CARD", await tag_key(world.bus))}
+    assert not any(b"card" in data.lower() for stream in world.network.streams.values() for _, data in stream.kept)
+
+
+async def test_the_stream_read_again_gives_an_equal_view(world: World) -> None:
+    async with foreign(world) as station:
+        await station.boot()
+        for number in range(3):
+            started = await station.start_charging(f"2026-06-01T12:00:0{number}Z")
+            await station.call(call.StopTransaction(meter_stop=1500, timestamp=STAMP, transaction_id=started))
+    view = await stored_view(world.bus, "home")
+    assert await stored_view(world.bus, "home", "CP001") == view
+    assert [energy_wh(each) for each in listed(view)] == [500.0] * 3
 
 
 async def test_a_queue_from_an_outage_is_stored_as_late_and_controls_nothing(world: World) -> None:

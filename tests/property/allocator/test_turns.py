@@ -35,6 +35,26 @@ def test_everybody_gets_a_turn(loads: int, fit: int) -> None:
     assert max(waits_s.values()) <= most_s
 
 
+@pytest.mark.parametrize(("loads", "fit"), [(2, 1), (3, 1), (4, 2)])
+def test_a_newcomer_keeps_nobody_waiting_who_has_had_much_before(loads: int, fit: int) -> None:
+    """The last vehicle comes when the others have charged for two hours: it must not have all it missed at once."""
+    cars = {f"car{number}": Evse(min_a=6.0, max_a=6.0, phases=("L1",)) for number in range(loads)}
+    site = Site(site="turns", phases=("L1",), grid=Grid(breaker_a=6.0 * fit + 1.0, margin_a=0.5), loads=cars)
+    loop = Loop(site, Around(), frozenset({f"car{loads - 1}"}))
+    longest_waits_s(loop, hours=2.0)
+    loop.idle = frozenset()
+    waits_s = longest_waits_s(loop, hours=3.0)
+    assert max(waits_s.values()) <= ceil((loads - fit) / fit) * (TURN_S + HOLD_S)
+
+
+@pytest.mark.parametrize("amps", [(6.0, 16.0), (16.0, 6.0)])
+def test_who_draws_much_in_a_turn_waits_no_longer_for_the_next(amps: tuple[float, float]) -> None:
+    cars = {f"car{n}": Evse(min_a=6.0, max_a=most_a, phases=("L1",)) for n, most_a in enumerate((*amps, 16.0))}
+    site = Site(site="turns", phases=("L1",), grid=Grid(breaker_a=11.0, margin_a=0.5), loads=cars)
+    waits_s = longest_waits_s(Loop(site, Around()), hours=4.0)
+    assert max(waits_s.values()) <= 2 * (TURN_S + HOLD_S)
+
+
 def test_nobody_is_switched_more_often_than_its_budget() -> None:
     cars = {f"car{number}": Evse(min_a=6.0, max_a=16.0, phases=("L1",)) for number in range(4)}
     site = Site(site="turns", phases=("L1",), grid=Grid(breaker_a=9.0), loads=cars)

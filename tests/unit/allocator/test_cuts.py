@@ -6,6 +6,7 @@ from evenload.site.schema import Circuit, Grid
 from tests.unit.allocator.builders import Home, evse, plug, site
 
 HOUSE_ON = (12.0, 0.0, 0.0)
+HOUSE_FAST = (16.0, 0.0, 0.0)
 
 
 def charging(**values: object) -> Home:
@@ -58,9 +59,52 @@ def test_an_overload_holds_for_twenty_seconds() -> None:
 def test_the_hold_doubles_with_each_overload_of_the_last_ten_minutes() -> None:
     home = charging()
     for _ in range(3):
-        home.now(HOUSE_ON).pass_s(1).now().pass_s(70)
-    home.now(HOUSE_ON).pass_s(1).now().pass_s(75)
+        home.now(HOUSE_FAST).pass_s(1).now().pass_s(70)
+    home.now(HOUSE_FAST).pass_s(1).now().pass_s(75)
     assert home.line("car").rule == "hold"
+
+
+def test_an_overload_that_a_breaker_carries_for_an_hour_doubles_nothing() -> None:
+    """16 + 12 = 28 A are 1.12 of 25 A."""
+    home = charging()
+    for _ in range(4):
+        home.now(HOUSE_ON).pass_s(1).now().pass_s(70)
+    assert home.amps("car") == 16.0
+
+
+def test_what_would_survive_the_houses_return_rises_before_the_hold_is_over() -> None:
+    """35 A, then 19 A beside a raise of the last minute: the hold is 80 s. 1.1 · 25 − 19 = 8.5 A would only be trimmed
+    when the house comes again."""
+    house = (19.0, 0.0, 0.0)
+    home = charging().now(house).pass_s(1).now().pass_s(60).now(house).pass_s(1)
+    assert home.amps("car") == 6.0
+    assert home.now().pass_s(19).amps("car") == 6.0
+    assert home.pass_s(18).amps("car") == 8.5
+    assert home.pass_s(40).amps("car") == 8.5
+    assert home.line("car").rule == "hold"
+    assert home.pass_s(20).amps("car") > 8.5
+
+
+def test_a_start_that_the_houses_return_would_stop_again_waits_for_the_whole_hold() -> None:
+    house = (21.0, 0.0, 0.0)
+    home = charging().now(house).pass_s(1).now().pass_s(30).now(house).pass_s(1)
+    assert home.amps("car") == 0.0
+    assert home.now().pass_s(78).amps("car") == 0.0
+    assert home.pass_s(6).amps("car") >= 6.0
+
+
+def test_a_remembered_peak_is_forgotten_after_ten_minutes() -> None:
+    home = charging().now(HOUSE_FAST).pass_s(1).now().pass_s(590)
+    assert home.memory.limits["breaker L1"].peaks[0].base_ma == 16_000
+    assert not home.pass_s(20).memory.limits
+
+
+def test_a_cut_that_a_slow_vehicle_still_follows_is_not_made_again() -> None:
+    home = charging().now(HOUSE_ON).pass_s(1)
+    for drawn_a in (16.0, 15.2, 14.5, 14.0, 13.8, 13.6, 13.5, 13.4, 13.3, 13.2, 13.1, 13.0):
+        home.draws_a["car"] = drawn_a
+        home.pass_s(1)
+    assert home.amps("car") == 13.0
 
 
 def test_the_hold_never_grows_beyond_five_minutes() -> None:

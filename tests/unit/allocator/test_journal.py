@@ -90,9 +90,9 @@ def test_a_decision_carries_number_basis_and_steps_and_no_steps_without_a_basis(
 def test_a_basis_holds_all_that_the_plan_and_the_next_decision_need_and_no_addresses() -> None:
     journal = noted(Journal(), heard(state("car", boot="g", seq=5)), 9.5)
     memory = Memory(started_s=1.25, seen_s=9.5)
-    basis = basis_of(journal, memory, InForce(SITE, ()), now_s=9.5, at=AT, why="period")
+    basis = basis_of(journal, memory, InForce(SITE, (), compile_plan(SITE).grid_meter), now_s=9.5, at=AT, why="period")
     site = msgspec.json.decode(basis.configuration, type=Site)
-    assert replace(compile_plan(site), site=SITE) == compile_plan(SITE)
+    assert replace(compile_plan(site), site=SITE, grid_meter=basis.grid_meter) == compile_plan(SITE)
     assert msgspec.json.decode(basis.memory, type=Memory) == memory
     assert {fact.name for fact in basis.facts} == {"p1", "car"}
     assert (basis.step, basis.steps) == (1, journal.steps)

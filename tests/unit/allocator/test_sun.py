@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from evenload.contracts.phases import PerPhase
 from tests.unit.allocator.builders import Home, battery, evse, plug, site
 
@@ -17,6 +19,13 @@ def sunny(**values: Any) -> Home:
 
 def test_a_cloud_lowers_at_once() -> None:
     assert sunny().now(sun_a=24.0).pass_s(1).amps("car") == 8.0
+
+
+def test_after_a_cloud_it_follows_the_sun_three_times_as_fast_as_the_grid() -> None:
+    """A wrong raise costs some import there, no overload."""
+    home = sunny().now(sun_a=18.0).pass_s(10)
+    assert home.amps("car") == 6.0
+    assert home.now(sun_a=SUN_A).pass_s(6).amps("car") == pytest.approx(7.8)
 
 
 def test_without_surplus_the_minimum_is_held_for_the_grace_time() -> None:

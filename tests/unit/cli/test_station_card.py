@@ -32,9 +32,11 @@ def test_the_exported_card_pins_in_a_site_file_and_names_no_transaction() -> Non
     learned: dict[str, str | int | float | bool | None] = {
         "running": "tx/A/3", "zero": "ends", "min_a": 6.0, "step_a": 1.0, "ping": False, "clock_s": 3600.0,
         "model": "Maker Model 1.2", "interval_s": 60.0, "start_1": "secret:1",
+        "ended_1": "17", "strays": "secret:2",
     }  # fmt: skip
     text = exported(StationRecord(station="CP1", site="home", credential="blake2b$a$b", learned=learned))
     assert "secret" not in text
+    assert "ended" not in text
     assert "blake2b" not in text
     card = yaml.safe_load(text)
     assert card["x-card-CP1"]["model"] == "Maker Model 1.2"

@@ -141,8 +141,9 @@ def notice_2x(mostly: Callable[[Any], Any]) -> dict[str, Any]:
 
 def test_odd_values_of_2x_never_raise_anything_but_a_refusal() -> None:
     chance, found = random.Random(20260602), station()
-    link = Link(token="t", connected_s=0, state="serving", version="2.1", monitors=((1, 1),), streams=((1, 1),))
-    found, taken = replace(found, link=link, learned=Learned(dynamic=True)), 0
+    link = Link(token="t", connected_s=0, state="serving", version="2.1")
+    both = ((1, 1),)
+    found, taken = replace(found, link=link, learned=Learned(dynamic=True), monitors=both, streams=both), 0
     for number in range(1, 6_001):
         raw = Raw(json.dumps(payload_2x(chance)).encode())
         action = chance.choice(["TransactionEvent", *ocpp21.ON_CALL])

@@ -43,6 +43,8 @@ def reply(flight: Flight, refuses: tuple[str, ...], results: dict[str, str]) -> 
         return {"getVariableResult": told_of}
     if flight.action == "SetVariableMonitoring":
         wanted = flight.payload["setMonitoringData"]
+        if flight.action in refuses:
+            return {"setMonitoringResult": [{**each, "status": "Duplicate"} for each in wanted]}
         return {"setMonitoringResult": [{**each, "id": 70 + n, "status": "Accepted"} for n, each in enumerate(wanted)]}
     kind = flight.payload.get("chargingProfile", {}).get("chargingProfileKind", "")
     return {"status": "Rejected" if flight.action in refuses or kind in refuses else "Accepted"}
@@ -176,6 +178,17 @@ def test_streams_of_others_and_closed_ones_are_nothing() -> None:
     found, _, _ = said(found, "ClosePeriodicEventStream", 3.0, id=5)
     after = noticed(found, 4.0, id=5, pending=0, basetime=stamp(4.0), data=[{"t": 0, "v": "1840"}])
     assert after.outlets[0].reading is None
+
+
+def test_monitors_and_streams_outlive_a_connection_and_a_duplicate() -> None:
+    found = streaming()
+    again = replace(found, link=Link(token="u", connected_s=5, state="booted", version="2.1"))
+    again, flights = settled(again, 5.0, "SetVariableMonitoring")
+    assert "SetVariableMonitoring" in [flight.action for flight in flights]
+    again = noticed(again, 6.0, id=5, pending=0, basetime=stamp(6.0), data=[{"t": 0, "v": "1840"}])
+    assert shown(again, 6.0).power_w == 1840.0
+    again, _, _ = said(again, "BootNotification", 7.0)
+    assert (again.streams, again.monitors) == ((), ((70, 1),))
 
 
 @pytest.mark.parametrize("data", [[], [{"t": 0, "v": "x"}], [{"v": None}], [{"t": 1e300, "v": "7"}]])

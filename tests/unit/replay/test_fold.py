@@ -148,5 +148,5 @@ def test_another_breaker_would_have_decided_otherwise_on_the_same_facts(history:
     fold = replayed(history, other_site(breaker_a=20))
     assert gaps(fold) == []
     assert differences(fold) == []
-    cut = [each for each in otherwise(fold) if each.load == "car" and each.other and "breaker" in each.other.reason]
+    cut = [each for each in otherwise(fold) if each.load == "car" and each.other and "breaker" in each.other.why]
     assert any(each.other.target_a < each.recorded.target_a for each in cut if each.other and each.recorded)

@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
 from evenload.contracts.events import LoadStatus, Setpoint
 from evenload.contracts.phases import PerPhase
 from evenload.simulation import draw, outlet
@@ -26,6 +28,17 @@ def test_a_vehicle_follows_late_and_a_little_below() -> None:
     track = draw.offer(Track(), appetite, 10.0, 100.0)
     assert draw.at_time(track, 102.9).now_a == 0.0
     assert draw.at_time(track, 103.0).now_a == 9.5
+
+
+def test_a_slow_vehicle_follows_like_a_first_order_lag() -> None:
+    """1 − 1/e of the way after one time constant, from wherever it is when the offer reaches it."""
+    appetite = Appetite(lines=(0,), lag_s=1.0, tau_s=2.0)
+    track = draw.at_time(draw.offer(Track(), appetite, 10.0, 100.0), 103.0)
+    assert draw.at_time(track, 103.0).now_a == pytest.approx(6.32, abs=0.01)
+    down = draw.offer(track, appetite, 0.0, 103.0)
+    assert draw.at_time(down, 104.0).now_a == pytest.approx(7.7, abs=0.1)
+    assert draw.at_time(down, 106.0).now_a == pytest.approx(7.7 / 2.718, abs=0.1)
+    assert draw.at_time(down, 120.0) == Track(now_a=0.0)
 
 
 def test_the_last_of_several_offers_wins() -> None:

@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from evenload.simulation.weather import cloud, house_a, sun_w, visit_at, visits
+from evenload.simulation.weather import SUNRISE_S, cloud, cloudy_day_w, house_a, sun_w, visit_at, visits
 
 
 def test_there_is_no_sun_at_night_and_some_at_noon() -> None:
@@ -19,6 +19,16 @@ def test_the_same_seed_gives_the_same_day() -> None:
 def test_clouds_move_without_jumps() -> None:
     covers = [cloud(step * 1.0, 3) for step in range(5000)]
     assert max(abs(after - before) for before, after in pairwise(covers)) < 0.01
+
+
+def test_a_day_of_broken_clouds_follows_from_its_seed_and_has_sharp_edges() -> None:
+    day_w = cloudy_day_w(1, 5000.0)
+    assert day_w == cloudy_day_w(1, 5000.0) != cloudy_day_w(2, 5000.0)
+    assert day_w[int(SUNRISE_S) - 1] == 0.0
+    assert max(day_w) <= 5000.0
+    noon_w = day_w[10 * 3600 : 16 * 3600]
+    edges = sum(abs(after - before) > 100.0 for before, after in pairwise(noon_w))
+    assert edges > 200
 
 
 def test_something_of_the_house_changes_every_few_seconds() -> None:

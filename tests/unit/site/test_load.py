@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evenload.site.drivers import HomewizardMeter
-from evenload.site.findings import ConfigError
+from evenload.site.findings import ConfigError, faults
 from evenload.site.load import load_file, load_mapping, load_text, parse_site
 from evenload.site.plug_drivers import MqttPlug
 from evenload.site.schema import Evse, Plug, Site
@@ -211,3 +211,11 @@ def test_a_fault_is_told_however_many_warnings_there_are() -> None:
     assert loaded.site is None
     assert any(finding.path == "loads.z.min_a" for finding in loaded.findings)
     assert len(loaded.findings) == 200
+
+
+@pytest.mark.parametrize(("phases", "refused"), [("[L1, L2, L3]", True), ("[L2]", False)])
+def test_a_grid_meter_that_tells_a_total_only_serves_one_phase(phases: str, refused: bool) -> None:
+    meters = "meters: {p1: {role: grid, driver: growatt, host: a}}"
+    text = f"site: home\nphases: {phases}\ngrid: {{breaker_a: 25}}\n{meters}\n"
+    found = [str(fault) for fault in faults(load_text(text, "site.yaml").findings)]
+    assert any("meters.p1.driver: growatt tells the grid as a total" in fault for fault in found) is refused, found
