@@ -110,7 +110,6 @@ def _of_load(thing: Thing, load: Load, site: Site) -> Iterator[Entity]:
         limit = {"min": 0, "max": limits_of(load, site), "step": 0.1, "mode": "box", "unit_of_measurement": "A"}
         yield Entity(thing, "number", "max_a", "Limit", {**limit, "device_class": "current"})
     yield _problem(thing)
-
     if isinstance(load, Device) and load.sensor is not None:
         yield Entity(thing, "sensor", "temperature_c", "Temperature", _measured("°C", "temperature"))
     aim = aim_of(load)

@@ -88,10 +88,12 @@ async def test_a_power_is_set_in_a_register(emulators: Any, service: World) -> N
     dump = GoldenDump(
         device="rod",
         unit=1,
+        phases=("L1",),
         registers={"holding": {1000: 0, 1001: 0}, "input": {}},
         night={},
         expect={},
         night_expect={},
+        live={},
     )
     device = await emulators(ModbusDevice(dump))
     options = f"host: '{device.address}', register: holding 1000 uint16 x0.1, power: holding 1001 uint16, expiry_s: 60"
