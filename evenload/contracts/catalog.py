@@ -34,6 +34,7 @@ COMMAND_NAMES: dict[type[commands.Command], str] = {
     commands.SetPriority: "set_priority",
     commands.SetLimit: "set_limit",
     commands.SetDistribution: "set_distribution",
+    commands.SetSchedule: "set_schedule",
     commands.ClearOverride: "clear",
 }
 """Last token of each command's subject."""

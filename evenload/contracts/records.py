@@ -5,7 +5,8 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from evenload.contracts.events import Distribution, Mode
-from evenload.contracts.units import Amps, Name, StationId, Utc
+from evenload.contracts.schedules import ScheduleWindow
+from evenload.contracts.units import Amps, Celsius, Name, StationId, Utc
 
 
 class SiteRecord(Struct, frozen=True, kw_only=True):
@@ -25,6 +26,11 @@ class Override(Struct, frozen=True, kw_only=True):
     mode: Mode | None = None
     priority: int | None = None
     max_a: Amps | None = None
+    target_c: Annotated[Celsius | None, Meta(description="target temperature, °C")] = None
+    schedule: Annotated[
+        tuple[ScheduleWindow, ...] | None,
+        Meta(description="its windows instead of the file's; empty = no schedule; none = the file's hold"),
+    ] = None
     distribution: Distribution | None = None
     until: Utc | None = None
     by: str = ""

@@ -10,6 +10,7 @@ from msgspec import Meta, Struct, field
 
 from evenload.contracts.events import Distribution, MeterRole, Mode
 from evenload.contracts.phases import Phase
+from evenload.contracts.schedules import ScheduleWindow
 from evenload.contracts.units import Name, StationId
 
 PositiveAmps = Annotated[float, Meta(gt=0, le=10_000)]
@@ -199,6 +200,10 @@ class Site(Section, frozen=True, kw_only=True):
         Meta(description="settings of stations by OCPP id; a station that a load names needs none"),
     ] = field(default_factory=dict)
     loads: Annotated[dict[Name, Load], Meta(description="what is controlled")] = field(default_factory=dict)
+    schedules: Annotated[
+        dict[Name, tuple[ScheduleWindow, ...]],
+        Meta(description="weekly windows by load; of those that set the same value the later in the list wins"),
+    ] = field(default_factory=dict)
 
 
 def phases_of(load: Load, site: Site) -> tuple[Phase, ...]:

@@ -8,6 +8,7 @@ L3 = 4.
 
 import hashlib
 import math
+from datetime import datetime
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -56,6 +57,9 @@ class PlannedLoad(Struct, frozen=True, kw_only=True):
     group: str = ""
     """Station that serves one of its outlets at a time; empty = none."""
     by_hand: bool = False
+    by_schedule: bool = False
+    until: datetime | None = None
+    """When what is set by hand, else by schedule, next ends by itself; None = never."""
 
 
 class Node(Struct, frozen=True, kw_only=True):
@@ -99,12 +103,12 @@ class Plan(Struct, frozen=True, kw_only=True):
         return math.floor(power_w * MA / self.site.voltage_v + 1e-6)
 
 
-def compile_plan(site: Site, overrides: tuple[Override, ...] = ()) -> Plan:
-    """Return the plan of a checked site with the overrides that are in force laid over it.
+def compile_plan(site: Site, overrides: tuple[Override, ...] = (), scheduled: tuple[Override, ...] = ()) -> Plan:
+    """Return the plan of a checked site with what its schedules set, then what is set by hand, laid over it.
 
     Failsafe currents are the file's, whatever is overridden: they are what was proven and what the devices hold.
     """
-    effective = _with_overrides(site, overrides)
+    effective = _with_overrides(site, (*scheduled, *overrides))
     names = sorted(effective.loads)
     index = {name: position for position, name in enumerate(names)}
     circuits = _circuits(effective)
@@ -112,6 +116,8 @@ def compile_plan(site: Site, overrides: tuple[Override, ...] = ()) -> Plan:
     order = sorted(circuits)
     number = {circuit: position for position, circuit in enumerate(order)}
     by_hand = {item.load for item in overrides if item.load}
+    by_schedule = {item.load for item in scheduled}
+    ends = {load: _first_end(load, overrides) or _first_end(load, scheduled) for load in by_hand | by_schedule}
     failsafe = failsafe_currents(site)
     loads = tuple(
         _planned(name, effective, tuple(number[c] for c in chains[name]), failsafe.get(name, 0.0)) for name in names
@@ -130,7 +136,16 @@ def compile_plan(site: Site, overrides: tuple[Override, ...] = ()) -> Plan:
         site=effective,
         phase_count=len(effective.phases),
         site_mask=sum(BITS[phase] for phase in effective.phases),
-        loads=tuple(replace(load, index=index[load.name], by_hand=load.name in by_hand) for load in loads),
+        loads=tuple(
+            replace(
+                load,
+                index=index[load.name],
+                by_hand=load.name in by_hand,
+                by_schedule=load.name in by_schedule,
+                until=ends.get(load.name),
+            )
+            for load in loads
+        ),
         nodes=nodes,
         distribution=effective.distribution,
         meters=_meters_by_role(effective),
@@ -143,6 +158,11 @@ def _grid_meter(site: Site) -> str:
     """Return what tells one grid meter from another, address included; a basis carries it, and no address."""
     entries = [(name, meter) for name, meter in sorted(site.meters.items()) if meter.role == "grid"]
     return hashlib.blake2b(repr(entries).encode(), digest_size=8).hexdigest()
+
+
+def _first_end(load: str | None, items: tuple[Override, ...]) -> datetime | None:
+    """Return when the first of a load's values ends by itself."""
+    return min((item.until for item in items if item.load == load and item.until is not None), default=None)
 
 
 def _ma(current_a: float) -> int:
