@@ -10,8 +10,10 @@ from msgspec import Meta, Struct, field
 
 from evenload.contracts.events import Distribution, MeterRole, Mode
 from evenload.contracts.phases import Phase
+from evenload.contracts.plans import Need
 from evenload.contracts.schedules import ScheduleWindow
 from evenload.contracts.units import Name, StationId
+from evenload.site.money import Feed, Prices
 
 PositiveAmps = Annotated[float, Meta(gt=0, le=10_000)]
 NonNegativeAmps = Annotated[float, Meta(ge=0, le=10_000)]
@@ -204,6 +206,15 @@ class Site(Section, frozen=True, kw_only=True):
         dict[Name, tuple[ScheduleWindow, ...]],
         Meta(description="weekly windows by load; of those that set the same value the later in the list wins"),
     ] = field(default_factory=dict)
+    plans: Annotated[dict[Name, tuple[Need, ...]], Meta(description="what loads must have by when, by load")] = field(
+        default_factory=dict
+    )
+    prices: Annotated[
+        Prices | None, Meta(description="what energy costs; none = sun first, then the latest safe start")
+    ] = None
+    forecasts: Annotated[dict[Name, Feed], Meta(description="prices, CO2 and sun of the hours to come, over HTTP")] = (
+        field(default_factory=dict)
+    )
 
 
 def phases_of(load: Load, site: Site) -> tuple[Phase, ...]:

@@ -58,6 +58,7 @@ class PlannedLoad(Struct, frozen=True, kw_only=True):
     """Station that serves one of its outlets at a time; empty = none."""
     by_hand: bool = False
     by_schedule: bool = False
+    by_plan: bool = False
     until: datetime | None = None
     """When what is set by hand, else by schedule, next ends by itself; None = never."""
 
@@ -103,12 +104,17 @@ class Plan(Struct, frozen=True, kw_only=True):
         return math.floor(power_w * MA / self.site.voltage_v + 1e-6)
 
 
-def compile_plan(site: Site, overrides: tuple[Override, ...] = (), scheduled: tuple[Override, ...] = ()) -> Plan:
-    """Return the plan of a checked site with what its schedules set, then what is set by hand, laid over it.
+def compile_plan(
+    site: Site,
+    overrides: tuple[Override, ...] = (),
+    scheduled: tuple[Override, ...] = (),
+    planned: tuple[Override, ...] = (),
+) -> Plan:
+    """Return the plan of a checked site with what its schedules, then people, then the planner set laid over it.
 
     Failsafe currents are the file's, whatever is overridden: they are what was proven and what the devices hold.
     """
-    effective = _with_overrides(site, (*scheduled, *overrides))
+    effective = _with_overrides(site, (*scheduled, *overrides, *planned))
     names = sorted(effective.loads)
     index = {name: position for position, name in enumerate(names)}
     circuits = _circuits(effective)
@@ -117,6 +123,7 @@ def compile_plan(site: Site, overrides: tuple[Override, ...] = (), scheduled: tu
     number = {circuit: position for position, circuit in enumerate(order)}
     by_hand = {item.load for item in overrides if item.load}
     by_schedule = {item.load for item in scheduled}
+    by_plan = {item.load for item in planned}
     ends = {load: _first_end(load, overrides) or _first_end(load, scheduled) for load in by_hand | by_schedule}
     failsafe = failsafe_currents(site)
     loads = tuple(
@@ -142,6 +149,7 @@ def compile_plan(site: Site, overrides: tuple[Override, ...] = (), scheduled: tu
                 index=index[load.name],
                 by_hand=load.name in by_hand,
                 by_schedule=load.name in by_schedule,
+                by_plan=load.name in by_plan,
                 until=ends.get(load.name),
             )
             for load in loads
