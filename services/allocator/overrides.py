@@ -89,6 +89,8 @@ def applied(
 def _ends(item: Override, command: SiteCommand, zone: tzinfo) -> str:
     if item.until is None:
         return "until cleared"
+    if item.plan is not None and command.until is None:
+        return "until then"
     at = item.until.astimezone(zone).isoformat(timespec="minutes")
     return f"until {at}" if command.until is not None else f"until {at}, when its schedule changes it"
 

@@ -121,7 +121,7 @@ def compile_plan(
     chains = {name: _chain(name, effective, circuits) for name in names}
     order = sorted(circuits)
     number = {circuit: position for position, circuit in enumerate(order)}
-    by_hand = {item.load for item in overrides if item.load}
+    by_hand = {item.load for item in overrides if item.load and _is_value(item)}
     by_schedule = {item.load for item in scheduled}
     by_plan = {item.load for item in planned}
     ends = {load: _first_end(load, overrides) or _first_end(load, scheduled) for load in by_hand | by_schedule}
@@ -170,7 +170,13 @@ def _grid_meter(site: Site) -> str:
 
 def _first_end(load: str | None, items: tuple[Override, ...]) -> datetime | None:
     """Return when the first of a load's values ends by itself."""
-    return min((item.until for item in items if item.load == load and item.until is not None), default=None)
+    ends = [item.until for item in items if item.load == load and _is_value(item)]
+    return min((end for end in ends if end is not None), default=None)
+
+
+def _is_value(item: Override) -> bool:
+    """Tell whether an override sets a value itself; a schedule or a plan sets others, at their times."""
+    return item.schedule is None and item.plan is None
 
 
 def _ma(current_a: float) -> int:

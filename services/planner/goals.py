@@ -29,6 +29,13 @@ class Goal(Struct, frozen=True, kw_only=True):
         return f"{need_text(self.need)} {self.ready_at.isoformat()} {asked}"
 
 
+def goal_text(goal: Goal, zone: tzinfo) -> str:
+    """Return a goal in words; one that is once with its deadline on the site's wall clock: `40 kWh by Tue 07:00`."""
+    amount, _, by = need_text(goal.need).partition(" by ")
+    once = deadline(goal.need.by).once is not None
+    return f"{amount} by {goal.ready_at.astimezone(zone):%a %H:%M}" if once else f"{amount} by {by}"
+
+
 def goals(site: Site, overrides: tuple[Override, ...], now: datetime, zone: tzinfo) -> dict[str, Goal]:
     """Return the goal of each load that has one, by load."""
     found: dict[str, Goal] = {}

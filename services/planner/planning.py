@@ -15,13 +15,12 @@ from msgspec.structs import replace
 from evenload.contracts.events import Alert
 from evenload.contracts.plan_events import LoadPlan, PlanSlot
 from evenload.contracts.records import Counted
-from evenload.site.deadlines import need_text
 from evenload.site.schema import Site
 from evenload.thermal.learning import Learning
 from services.planner.amounts import Missing, missing, vehicle_reading
 from services.planner.counting import aimed, told_soc
 from services.planner.facts import Facts, Memory
-from services.planner.goals import Goal, goals
+from services.planner.goals import Goal, goal_text, goals
 from services.planner.hours import SLOT, Hour, Slot, hours, slots
 from services.planner.house import house_a, reserved_a
 from services.planner.problem import Ask, Problem, Solved
@@ -62,7 +61,9 @@ def planned(site: Site, facts: Facts, memory: Memory, now: datetime, *, zone: tz
     day = hours(site, facts.forecasts, known, zone)
     problem = _problem(site, facts, memory, (aims, known, day))
     answer = _waited(problem, _with_sun(problem, day, memory.house.mean_w))
-    told = {aim.goal.load: _told(aim, index, (problem, answer), (known, day, now)) for index, aim in enumerate(aims)}
+    told = {
+        aim.goal.load: _told(aim, index, (problem, answer), (known, day, (now, zone))) for index, aim in enumerate(aims)
+    }
     plans = tuple(told.get(load) or _nothing(site, load, now) for load in sorted(site.loads))
     short = tuple(plan.load for plan in plans if plan.short_wh > 0.0)
     return replace(memory, short=short), Outcome(plans=plans, alerts=_alerts(plans, memory.short, now, zone))
@@ -161,11 +162,11 @@ def _told(
     aim: Aim,
     index: int,
     answered: tuple[Problem, Solved],
-    around: tuple[tuple[Slot, ...], tuple[Hour, ...], datetime],
+    around: tuple[tuple[Slot, ...], tuple[Hour, ...], tuple[datetime, tzinfo]],
 ) -> LoadPlan:
     """Return a goal's plan as it is told."""
     problem, answer = answered
-    quarter_hours, day, now = around
+    quarter_hours, day, (now, zone) = around
     ask, goal, amount = problem.asks[index], aim.goal, aim.amount
     steps = tuple(
         PlanSlot(
@@ -183,7 +184,7 @@ def _told(
         made_at=now,
         asked_at=goal.asked_at,
         ready_at=goal.ready_at,
-        need=need_text(goal.need),
+        need=goal_text(goal, zone),
         done_wh=round(max(0.0, aim.done_wh), 1),
         missing_wh=None if amount is None else round(need_wh, 1),
         short_wh=round(short_wh, 1) if short_wh > max(SHORT_WH, SHORT_RATIO * need_wh) else 0.0,

@@ -92,7 +92,7 @@ async def test_what_was_asked_for_is_planned_said_and_obeyed(here: World) -> Non
         need = Need(by="2026-06-23T07:00", energy_wh=10_000.0)
         reply = await here.command(SetPlan(site="home", load="car", needs=(need,)))
         assert isinstance(reply, CommandAccepted)
-        assert "car: plan 10 kWh by 2026-06-23T07:00, until 2026-06-23T07:00" in reply.text
+        assert reply.text == "car: plan 10 kWh by 2026-06-23T07:00, until then"
         plan = await heard.plan("car", "10 kWh")
         assert (plan.short_wh, plan.asked_at is not None, plan.slots[0].guaranteed_a) == (0.0, True, 0.0)
         await here.until(lambda: here.held_a["car"] == 0.0, 15.0)  # there is time: it waits for the sun

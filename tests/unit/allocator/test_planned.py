@@ -88,7 +88,7 @@ def test_a_need_once_ends_with_its_deadline_and_is_cleared_alone() -> None:
     once = (NOW + timedelta(hours=9)).isoformat()
     items, reply = applied(home, (), SetPlan(site="home", load="car", needs=(Need(by=once, energy_wh=4e4),)), NOW)
     assert isinstance(reply, CommandAccepted)
-    assert reply.text.startswith(f"car: plan 40 kWh by {once}, until ")
+    assert reply.text == f"car: plan 40 kWh by {once}, until then"
     assert in_force(home, items, NOW + timedelta(hours=10)) == ()
     items, _ = applied(home, items, SetMode(site="home", load="car", mode="solar_only"), NOW)
     assert len(items) == 2
