@@ -69,13 +69,18 @@ class TagRecord(Struct, frozen=True, kw_only=True):
 class Counted(Struct, frozen=True, kw_only=True):
     """Energy of one load as the planner counts it."""
 
-    total_wh: Annotated[WattHours, Meta(description="drawn since counting began, Wh; only rises")] = 0.0
+    total_wh: Annotated[WattHours, Meta(description="drawn since counting began, by counter where it has one, Wh")] = (
+        0.0
+    )
+    pending_wh: Annotated[
+        WattHours, Meta(description="drawn by its power since its counter last moved, Wh; what that shows replaces it")
+    ] = 0.0
     counter_wh: Annotated[WattHours | None, Meta(description="the load's own counter when last heard, Wh")] = None
     seen_at: Annotated[Utc | None, Meta(description="when it was last heard")] = None
     goal: Annotated[str, Meta(description="the need that is counted for, with its begin")] = ""
-    goal_wh: Annotated[WattHours, Meta(description="total_wh when that began")] = 0.0
+    goal_wh: Annotated[WattHours, Meta(description="drawn when that began, Wh")] = 0.0
     soc_at: Annotated[Utc | None, Meta(description="when its vehicle's state of charge was last told")] = None
-    soc_wh: Annotated[WattHours, Meta(description="total_wh then")] = 0.0
+    soc_wh: Annotated[WattHours, Meta(description="drawn then, Wh")] = 0.0
 
 
 class PlanRecord(Struct, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from evenload.contracts.records import Counted
 from evenload.site.schema import Site
 from evenload.thermal.learning import Fit, Learning, fitted
 from evenload.thermal.model import Around, heating_s
+from services.planner.counting import drawn_wh
 from services.planner.facts import Facts
 from services.planner.goals import Goal
 from services.planner.shapes import Shape
@@ -40,8 +41,7 @@ def missing(
     """Return what a goal still needs; None when nothing can be said of it."""
     counted, learning, shape = known
     if goal.need.energy_wh is not None:
-        drawn_wh = counted.total_wh - counted.goal_wh
-        return Missing(energy_wh=max(0.0, goal.need.energy_wh - drawn_wh))
+        return Missing(energy_wh=max(0.0, goal.need.energy_wh - (drawn_wh(counted) - counted.goal_wh)))
     if goal.need.soc_pct is not None:
         return _of_vehicle(goal, site, facts, counted)
     return _of_tank(goal, facts, (learning, shape), now=now)
@@ -51,10 +51,10 @@ def _of_vehicle(goal: Goal, site: Site, facts: Facts, counted: Counted) -> Missi
     need, size_wh = goal.need, goal.need.battery_wh or 0.0
     reading = vehicle_reading(goal, site, facts)
     soc_pct = reading.soc_pct if reading is not None else None
-    drawn_wh = counted.total_wh - (counted.soc_wh if soc_pct is not None else counted.goal_wh)
+    since_wh = drawn_wh(counted) - (counted.soc_wh if soc_pct is not None else counted.goal_wh)
     gap_wh = ((need.soc_pct or 0.0) - (soc_pct or 0.0)) / 100 * size_wh / CHARGING_RATIO
     why = "" if soc_pct is not None else "its charge is not known: counts as empty"
-    return Missing(energy_wh=max(0.0, gap_wh - drawn_wh), why=why)
+    return Missing(energy_wh=max(0.0, gap_wh - since_wh), why=why)
 
 
 def vehicle_reading(goal: Goal, site: Site, facts: Facts) -> MeterReading | None:

@@ -18,7 +18,7 @@ from evenload.contracts.records import Counted
 from evenload.site.schema import Site
 from evenload.thermal.learning import Learning
 from services.planner.amounts import Missing, missing, vehicle_reading
-from services.planner.counting import aimed, told_soc
+from services.planner.counting import aimed, drawn_wh, told_soc
 from services.planner.facts import Facts, Memory
 from services.planner.goals import Goal, goal_text, goals
 from services.planner.hours import SLOT, Hour, Slot, hours, slots
@@ -84,7 +84,7 @@ def _aim(site: Site, facts: Facts, memory: Memory, goal: Goal, *, now: datetime)
     shape = shape_of(goal.load, site, facts.states.get(goal.load), facts.overrides)
     learning = memory.learning.get(goal.load, Learning())
     amount = missing(goal, site, facts, (count, learning, shape), now=now)
-    return Aim(goal=goal, shape=shape, amount=amount, done_wh=count.total_wh - count.goal_wh)
+    return Aim(goal=goal, shape=shape, amount=amount, done_wh=drawn_wh(count) - count.goal_wh)
 
 
 def _problem(

@@ -12,6 +12,7 @@ without an answer, the plain one of `greedy.py` stands in.
 import highspy
 import numpy as np
 from highspy._core import _Highs
+from msgspec.structs import replace
 
 from services.planner.greedy import by_order
 from services.planner.problem import Ask, Problem, Solved, cost_of, most_a
@@ -72,7 +73,9 @@ class _Columns:
 
 def solved(problem: Problem) -> Solved:
     """Return the cheapest answer that meets most."""
-    if not problem.asks or not problem.lengths_h or sum(ask.slots for ask in problem.asks) > COLUMNS_MOST:
+    if _alone(problem):
+        return replace(by_order(problem), how="cheapest")
+    if sum(ask.slots for ask in problem.asks) > COLUMNS_MOST:
         return by_order(problem)
     whole: frozenset[Place] = frozenset()
     for _ in range(ROUNDS_MOST):
@@ -89,6 +92,16 @@ def solved(problem: Problem) -> Solved:
             break
         whole |= between
     return by_order(problem)
+
+
+def _alone(problem: Problem) -> bool:
+    """Tell whether no ask can take from another: then each in its cheapest slots is the cheapest for all."""
+    if any(problem.sun_w) or problem.fixed_a:
+        return False
+    highest_a = [max([ask.max_a, *ask.max_by_slot_a]) for ask in problem.asks]
+    return all(
+        sum(highest_a[index] * weight for index, weight in room.members) <= room.limit_a for room in problem.rooms
+    )
 
 
 def _between(problem: Problem, columns: list[_Columns], values: list[float]) -> frozenset[Place]:

@@ -255,6 +255,7 @@ _SAMPLES: tuple[msgspec.Struct, ...] = (
         counted={
             "wallbox": records.Counted(
                 total_wh=512_000.0,
+                pending_wh=40.0,
                 counter_wh=1_204_000.0,
                 seen_at=AT,
                 goal="40 kWh by mon-fri 07:00 2026-06-02T05:00:00+00:00 ",

@@ -13,7 +13,7 @@ from evenload.contracts.records import Counted, Override
 from evenload.site.deadlines import at_or_after, before, deadline
 from evenload.site.money import Feed
 from evenload.site.windows import WindowFault
-from services.planner.counting import counted
+from services.planner.counting import counted, drawn_wh
 from services.planner.feeds import FeedFault, forecast_of
 from services.planner.goals import goals
 from services.planner.hours import SLOTS_MOST, forecast_at, hours, slots
@@ -37,6 +37,8 @@ def state(at: datetime, **values: Any) -> LoadState:
         ([{"power_w": -50.0}, {"power_w": -50.0}], 0.0),
         ([{"measured_a": PerPhase(l1=10.0)}, {"measured_a": PerPhase(l1=10.0)}], 2300 / 60),
         ([{}, {}], 0.0),
+        ([{"energy_wh": 0.0, "power_w": 6000.0}] * 4, 300.0),
+        ([{"energy_wh": 0.0, "power_w": 6000.0}] * 4 + [{"energy_wh": 390.0, "power_w": 6000.0}], 390.0),
     ],
 )
 def test_energy_is_counted_over_resets_and_without_a_counter(told: list[dict[str, Any]], total_wh: float) -> None:
@@ -45,13 +47,13 @@ def test_energy_is_counted_over_resets_and_without_a_counter(told: list[dict[str
         at = EVENING + timedelta(minutes=minute)
         count = counted(count, state(at, **values), 230.0, at)
     assert count is not None
-    assert count.total_wh == pytest.approx(total_wh)
+    assert drawn_wh(count) == pytest.approx(total_wh)
 
 
 def test_a_silence_counts_a_minute_at_most() -> None:
     count = Counted(seen_at=EVENING)
     later = EVENING + timedelta(hours=3)
-    assert counted(count, state(later, power_w=6000.0), 230.0, later).total_wh == pytest.approx(100.0)
+    assert drawn_wh(counted(count, state(later, power_w=6000.0), 230.0, later)) == pytest.approx(100.0)
 
 
 def test_quarter_hours_begin_on_the_clock_and_the_first_is_what_is_left() -> None:
