@@ -144,7 +144,7 @@ BUCKETS: tuple[Entry, ...] = (
         publisher="allocator",
         kept="in memory, 5 s after the last sign of life",
     ),
-    Entry(where=subjects.PLANS, types=(records.PlanRecord,), publisher="planner", kept="on disk"),
+    Entry(where=subjects.PLANS, types=(records.PlanRecord, records.LearnedRecord), publisher="planner", kept="on disk"),
     Entry(where=subjects.EPOCHS, types=(records.EpochRecord,), publisher="allocator", kept="on disk"),
 )
 ALL: tuple[Entry, ...] = EVENTS + REQUESTS + BUCKETS

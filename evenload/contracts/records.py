@@ -90,6 +90,24 @@ class PlanRecord(Struct, frozen=True, kw_only=True):
     counted: dict[Name, Counted] = {}
 
 
+class LearnedRow(Struct, frozen=True):
+    """Half an hour of a tank or room: the temperature moved by K, Wh in, kelvin hours above its surroundings, hours."""
+
+    moved_c: float
+    energy_wh: float
+    above_kelvin_h: float
+    length_h: float
+    joined: Annotated[bool, Meta(description="it begins where the row before ends")] = False
+
+
+class LearnedRecord(Struct, frozen=True, kw_only=True):
+    """Bucket `plans`, key = site.load: what the load's thermal model stands on, oldest first."""
+
+    site: Name
+    load: Name
+    rows: tuple[LearnedRow, ...] = ()
+
+
 class OwnerRecord(Struct, frozen=True, kw_only=True):
     """Bucket `owners`, key = allocator process: it is alive and takes its share of the sites."""
 

@@ -29,9 +29,10 @@ from evenload.contracts.schedules import ScheduleWindow
 from evenload.site.check_plans import MOST_NEEDS, need_faults
 from evenload.site.check_schedules import MOST_WINDOWS, window_faults
 from evenload.site.deadlines import at_or_after, deadline, need_text, plan_text
+from evenload.site.scheduled import change_of, windows_of
 from evenload.site.schema import Evse, Load, Plug, Site
 from evenload.site.windows import zone_of
-from services.allocator.schedules import LAID_BY, change_of, windows_of
+from services.allocator.schedules import LAID_BY
 
 Overrides = tuple[Override, ...]
 LIVES_MOST = 10_000

@@ -15,7 +15,9 @@ from msgspec.structs import replace
 from evenload.contracts.events import Alert
 from evenload.contracts.plan_events import LoadPlan, PlanSlot
 from evenload.contracts.records import Counted
+from evenload.site.scheduled import value_at, windows_of
 from evenload.site.schema import Site
+from evenload.site.windows import zone_of
 from evenload.thermal.learning import Learning
 from services.planner.amounts import Missing, missing, vehicle_reading
 from services.planner.counting import aimed, drawn_wh, told_soc
@@ -23,7 +25,7 @@ from services.planner.facts import Facts, Memory
 from services.planner.goals import Goal, goal_text, goals
 from services.planner.hours import SLOT, Hour, Slot, hours, slots
 from services.planner.house import house_a, reserved_a
-from services.planner.problem import Ask, Problem, Solved
+from services.planner.problem import Ask, Problem, Solved, most_a
 from services.planner.shapes import Shape, rooms, shape_of
 from services.planner.solving import solved
 
@@ -93,7 +95,7 @@ def _problem(
     """Return the question without the sun."""
     aims, quarter_hours, day = known
     off = _switched_off(facts)
-    asks = tuple(_ask(site, aim, quarter_hours, off) for aim in aims)
+    asks = tuple(_scheduled(site, facts, _ask(site, aim, quarter_hours, off), quarter_hours) for aim in aims)
     shapes = {aim.goal.load: aim.shape for aim in aims}
     free = rooms(site, shapes, house_a(site, memory.house), reserved_a(site, facts, set(shapes)))
     return Problem(
@@ -125,6 +127,25 @@ def _ask(site: Site, aim: Aim, quarter_hours: tuple[Slot, ...], off: set[str]) -
         slots=until,
         rank=site.loads[load].priority,
     )
+
+
+def _scheduled(site: Site, facts: Facts, ask: Ask, quarter_hours: tuple[Slot, ...]) -> Ask:
+    """Return the ask with what its schedule leaves of each slot: its limit, and nothing where its mode is off.
+
+    A mode that was set by hand holds instead; where both are, the planner learns of it minute by minute.
+    """
+    windows = windows_of(site, facts.overrides, ask.load)
+    if not windows:
+        return ask
+    zone = zone_of(site.time_zone)
+    by_hand = any(item.load == ask.load and item.mode is not None for item in facts.overrides)
+    found = []
+    for slot in quarter_hours:
+        limit = value_at(windows, "max_a", slot.starts_at, zone)
+        off = not by_hand and value_at(windows, "mode", slot.starts_at, zone) == "off"
+        limit_a = min(ask.max_a, limit) if isinstance(limit, float) else ask.max_a
+        found.append(0.0 if off else limit_a)
+    return replace(ask, max_by_slot_a=tuple(found))
 
 
 def _costs(day: tuple[Hour, ...]) -> tuple[float, ...]:
@@ -171,7 +192,7 @@ def _told(
     steps = tuple(
         PlanSlot(
             starts_at=slot.starts_at,
-            guaranteed_a=_guaranteed(ask, answer.grid_a[index][place]),
+            guaranteed_a=_guaranteed(ask, answer.grid_a[index][place], most_a(ask, place)),
             allowed_a=aim.shape.max_a,
         )
         for place, slot in enumerate(quarter_hours[: ask.slots])
@@ -200,12 +221,12 @@ def _end(goal: Goal, steps: tuple[PlanSlot, ...]) -> datetime | None:
     return min(goal.ready_at, steps[-1].starts_at + SLOT) if steps else None
 
 
-def _guaranteed(ask: Ask, grid_a: float) -> float:
+def _guaranteed(ask: Ask, grid_a: float, highest_a: float) -> float:
     """Return what is guaranteed, in whole steps where that leaves the minimum."""
     if grid_a <= 0.0:
         return 0.0
     stepped_a = int(grid_a / STEP_A + 1e-6) * STEP_A
-    return min(ask.max_a, max(ask.min_a, stepped_a if grid_a < ask.max_a - 1e-6 else ask.max_a))
+    return min(highest_a, max(ask.min_a, stepped_a if grid_a < highest_a - 1e-6 else highest_a))
 
 
 def _cost(ask: Ask, grid_a: tuple[float, ...], known: tuple[Problem, tuple[Hour, ...]]) -> float | None:

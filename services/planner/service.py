@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from evenload.contracts import subjects
 from evenload.contracts.events import Decision, Event, LoadState, MeterReading
 from evenload.contracts.plan_events import Forecast
-from evenload.contracts.records import Counted, OverrideRecord, PlanRecord
+from evenload.contracts.records import Counted, LearnedRecord, LearnedRow, OverrideRecord, PlanRecord
 from evenload.contracts.wire import Codec, ContractError, encode
 from evenload.devices.errors import DeviceError
 from evenload.devices.fleet import Fleet, run_until
@@ -26,6 +26,7 @@ from evenload.runtime.site_config import watch_sites
 from evenload.site.money import Feed
 from evenload.site.schema import Site
 from evenload.site.windows import zone_of
+from evenload.thermal.learning import Learning
 from services.planner.drivers.http_feed import answer_of
 from services.planner.facts import Facts, Memory
 from services.planner.feeds import FeedFault, forecast_of
@@ -71,6 +72,8 @@ class Planner:
         self._woken: dict[str, asyncio.Event] = {}
         self._state, self._reading = Codec(LoadState, "LoadState"), Codec(MeterReading, "MeterReading")
         self._decision, self._forecast = Codec(Decision, "Decision"), Codec(Forecast, "Forecast")
+        self._learned = Codec(LearnedRecord, "LearnedRecord")
+        self._kept_rows: dict[str, tuple[LearnedRow, ...]] = {}
         self._overrides, self._record = Codec(OverrideRecord, "OverrideRecord"), Codec(PlanRecord, "PlanRecord")
 
     def on_site(self, name: str, site: Site | None, config_rev: int) -> None:
@@ -157,7 +160,7 @@ class Planner:
         woken = self._woken[name] = asyncio.Event()
         woken.set()
         if name not in self._memory:
-            self._memory[name] = await self._recalled(name)
+            self._memory[name] = await self._recalled(plan.site)
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(PERIOD_S):
@@ -194,20 +197,34 @@ class Planner:
             for subject, event in events:
                 self.ctx.bus.publish(subject, replace(event, config_rev=config_rev))
 
-    async def _recalled(self, site: str) -> Memory:
-        """Return what the process before has counted."""
+    async def _recalled(self, site: Site) -> Memory:
+        """Return what the process before has counted and learned."""
+        name = site.site
+        counted: dict[str, Counted] = {}
+        learning: dict[str, Learning] = {}
         try:
-            entry = await (await self.ctx.bus.bucket(subjects.PLANS)).get(site)
-            record: PlanRecord | None = self._record.decode(entry.value, site) if entry is not None else None
+            bucket = await self.ctx.bus.bucket(subjects.PLANS)
+            entry = await bucket.get(name)
+            counted = self._record.decode(entry.value, name).counted if entry is not None else {}
+            for load in sorted(site.loads):
+                rows = await bucket.get(f"{name}.{load}")
+                if rows is not None:
+                    learning[load] = Learning(rows=self._learned.decode(rows.value, name).rows)
         except (BusError, ContractError) as fault:
-            self.ctx.complain(f"plans {site}", f"what was counted for {site} is not known: {fault}")
-            record = None
-        return Memory(counted=record.counted if record is not None else {})
+            self.ctx.complain(f"plans {name}", f"what was counted for {name} is not known: {fault}")
+        return Memory(counted=counted, learning=learning)
 
     async def _keep(self, site: str) -> None:
-        record = PlanRecord(site=site, counted=self._memory[site].counted)
+        """Store what was counted, and what was learned when that is more than before (each half an hour)."""
+        memory = self._memory[site]
         try:
-            await (await self.ctx.bus.bucket(subjects.PLANS)).put(site, encode(record))
+            bucket = await self.ctx.bus.bucket(subjects.PLANS)
+            await bucket.put(site, encode(PlanRecord(site=site, counted=memory.counted)))
+            for load, learning in memory.learning.items():
+                key = f"{site}.{load}"
+                if learning.rows != self._kept_rows.get(key, ()):
+                    await bucket.put(key, encode(LearnedRecord(site=site, load=load, rows=learning.rows)))
+                    self._kept_rows[key] = learning.rows
         except BusError as fault:
             self.ctx.complain(f"plans {site}", f"what was counted for {site} is not stored: {fault}")
 

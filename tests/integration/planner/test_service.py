@@ -1,7 +1,7 @@
 """The planner beside the allocator on the bus: asked for by command, met in the allocator's setpoints, kept."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -10,19 +10,21 @@ from aiohttp import web
 
 from evenload.contracts import subjects
 from evenload.contracts.commands import ClearPlan, CommandAccepted, SetPlan
-from evenload.contracts.events import Alert
+from evenload.contracts.events import Alert, LoadState
 from evenload.contracts.plan_events import Forecast, LoadPlan
 from evenload.contracts.plans import Need
-from evenload.contracts.records import PlanRecord
-from evenload.contracts.wire import decode_as
+from evenload.contracts.records import LearnedRecord, LearnedRow, PlanRecord
+from evenload.contracts.wire import decode_as, encode
 from evenload.runtime.apply import apply_site
 from evenload.runtime.clock import SystemClock
 from evenload.runtime.memory_bus import MemoryBus
 from evenload.runtime.service import Context
 from evenload.runtime.settings import Settings
+from evenload.thermal.model import Around, Model, temperature_after
 from services.planner.service import run
 from tests.integration.allocator.world import SITE, ShiftedClock, World, world
 
+TANK = Model(capacity_wh_per_k=200.0, loss_w_per_k=2.0)
 EVENING = datetime(2026, 6, 22, 20, 0, tzinfo=UTC)
 
 
@@ -117,6 +119,36 @@ async def test_what_was_counted_is_kept(here: World) -> None:
     assert entry is not None
     assert decode_as(PlanRecord, entry.value).counted["car"].goal.startswith("5 kWh by 07:00")
     assert first.asked_at is None
+
+
+async def test_what_was_learned_goes_on_with_the_next_process(here: World) -> None:
+    tank = "boiler: {type: plug, driver: shelly, host: 127.0.0.1, power_w: 2000, phases: [L1]}"
+    plans = "plans: {boiler: [{by: '06:30', target_c: 55}]}"
+    await apply_site(here.bus, f"{SITE}  {tank}\n{plans}\n", "home.yaml", datetime.now(UTC))
+    bucket = await here.bus.bucket(subjects.PLANS)
+    await bucket.put("home.boiler", encode(LearnedRecord(site="home", load="boiler", rows=tuple(_rows()))))
+    async with planner(here, ShiftedClock(EVENING)) as heard:
+        await heard.plan("boiler", "55 °C")
+        cold = LoadState(
+            site="home", load="boiler", measured_at=EVENING, status="suspended_evse", temperature_c=45.0, power_w=0.0
+        )
+        here.bus.publish(subjects.load_state("home", "boiler"), cold)
+        async with asyncio.timeout(10.0):
+            while "Wh/K" not in heard.plans["boiler"].why:
+                heard.news.clear()
+                await heard.news.wait()
+    assert 1_500.0 < (heard.plans["boiler"].missing_wh or 0.0) < 4_000.0
+
+
+def _rows() -> Iterator[LearnedRow]:
+    """Yield a week of a tank of 200 Wh/K and 2 W/K, without noise: half an hour on, five and a half off."""
+    temperature_c = 45.0
+    for number in range(336):
+        power_w = 2000.0 if number % 12 == 0 else 0.0
+        end_c = temperature_after(TANK, temperature_c, Around(power_w=power_w, ambient_c=20.0), 1800.0)
+        above = (temperature_c + end_c) / 2 - 20.0
+        yield LearnedRow(end_c - temperature_c, power_w / 2, above / 2, 0.5, number > 0)
+        temperature_c = end_c
 
 
 async def test_a_feed_becomes_a_forecast(here: World) -> None:

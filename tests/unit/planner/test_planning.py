@@ -8,6 +8,8 @@ from evenload.contracts.events import Decision, LoadDecision, LoadState, MeterRe
 from evenload.contracts.phases import PerPhase
 from evenload.contracts.plan_events import LoadPlan
 from evenload.contracts.plans import Need
+from evenload.contracts.records import Override
+from evenload.contracts.schedules import ScheduleWindow
 from evenload.site.money import Prices, PriceWindow
 from evenload.site.schema import Evse, Meter, Plug
 from services.planner.facts import House, Memory
@@ -177,3 +179,15 @@ def test_the_earliest_deadline_counts_and_a_repeating_one_comes_again() -> None:
 def test_a_load_without_a_goal_has_an_empty_plan() -> None:
     plan = car(made(site())[1].plans)
     assert (plan.ready_at, plan.slots, plan.ends_at) == (None, (), None)
+
+
+def test_a_schedule_is_minded_before_its_time_comes() -> None:
+    windows = (ScheduleWindow(when="02:00-06:45", mode="off"), ScheduleWindow(when="00:00-02:00", max_a=8.0))
+    plan = car(made(site(schedules={"car": windows}), asked("car", energy_wh=15_000.0))[1].plans)
+    assert not [hour for hour in guaranteed(plan) if "02:00" <= hour < "06:45"]
+    night = [slot.guaranteed_a for slot in plan.slots if f"{slot.starts_at:%H:%M}" < "02:00"]
+    assert max(night) == 8.0
+    assert plan.short_wh == 0.0
+    by_hand = Override(load="car", mode="solar_only", at=EVENING)
+    freed = car(made(site(schedules={"car": windows}), asked("car", energy_wh=15_000.0), by_hand)[1].plans)
+    assert "06:00" in guaranteed(freed)
