@@ -15,14 +15,16 @@ from msgspec.structs import replace
 from evenload.contracts.events import Decision, LoadState, MeterReading, Setpoint, SiteLimit
 from evenload.contracts.records import Override, OverrideRecord
 from evenload.simulation import invariants, meters
+from evenload.simulation.calendar import Calendar
 from evenload.simulation.recording import Asked, Recorder
 from evenload.simulation.scenario import Fault, Given, Scenario, Turn
 from evenload.simulation.virtual_time import MONOTONIC_START_S, utc
 from evenload.simulation.world import World
 from services.allocator.engine import decide
 from services.allocator.facts import Facts, Heard
+from services.allocator.journal import InForce
 from services.allocator.memory import Memory, first_memory
-from services.allocator.plan import compile_plan
+from services.allocator.plan import Plan
 
 IDLE_S = 4.0
 BUSY_S = 12.0
@@ -49,9 +51,10 @@ class Loop:
         self._recorder = recorder
         self.world = world(scenario.site, scenario.given)
         self.site = scenario.site
+        self.calendar = Calendar(scenario.starts_at)
         self._by_hand: tuple[Override, ...] = ()
         self._set_by_hand(scenario.given)
-        self.plan = compile_plan(meters.fitted(scenario.site, scenario.given), self._by_hand)
+        self.plan = self._compiled()
         self.memory: Memory = first_memory()
         self.decision: Decision | None = None
         self.setpoints: dict[str, Setpoint] = {}
@@ -77,7 +80,7 @@ class Loop:
         self._seq = 0
         self._order = 0
         self._set_limits(scenario.given)
-        self.world.tell(OverrideRecord(site=scenario.site.site, items=self._by_hand))
+        self._tell_wishes()
 
     def run_until(self, end_s: float) -> None:
         """Go on to virtual time `end_s`; what is due at that very moment has happened."""
@@ -96,11 +99,9 @@ class Loop:
         if turn.site is not None or turn.given is not None:
             given = turn.given or self.world.given
             self._set_by_hand(given)
-            before, self.plan = self.plan, compile_plan(meters.fitted(self.site, given), self._by_hand)
-            if self._recorder is not None and self.plan != before:
-                self._recorder.configured()
             self.world.set_facts(self.site, given)
-            self.world.tell(OverrideRecord(site=self.site.site, items=self._by_hand))
+            self._compile()
+            self._tell_wishes()
             self._set_limits(given)
             for name in self.world.outlets:
                 self.world.measure(name)
@@ -110,9 +111,28 @@ class Loop:
         self._tick_s = min(self._tick_s, self._next_beat_s())
         self._news = True
 
+    def _tell_wishes(self) -> None:
+        record = OverrideRecord(site=self.site.site, items=self._by_hand)
+        self.world.tell(record, self.calendar.utc(self.world.now_s))
+
+    def _compiled(self) -> Plan:
+        """Return the plan as it is now, with what is scheduled and planned."""
+        return self.calendar.compiled(meters.fitted(self.site, self.world.given), self._by_hand, self.world.now_s)
+
+    def _compile(self) -> bool:
+        """Put the plan as it is now in force; tell whether it is another one."""
+        before, self.plan = self.plan, self._compiled()
+        if self._recorder is not None and self.plan != before:
+            self._recorder.configured()
+        return self.plan != before
+
+    def _in_force(self) -> InForce:
+        """Return what a record says that the plan is made of."""
+        return self.calendar.in_force(meters.fitted(self.site, self.world.given), self._by_hand, self.plan.grid_meter)
+
     def _next_s(self) -> float:
         coming_s = self._on_the_way[0][0] if self._on_the_way else _NEVER_S
-        return min(self.world.next_s(), self._tick_s, self._wake_s, coming_s)
+        return min(self.world.next_s(), self._tick_s, self._wake_s, coming_s, self.calendar.next_s(self.world.now_s))
 
     def _step(self, at_s: float) -> None:
         """Let everything of one moment happen, then decide once if there is news."""
@@ -125,6 +145,11 @@ class Loop:
         elif self.world.changed_s != before_s:
             self._tick_s = min(self._tick_s, self._next_beat_s())
         self._publish_loads()
+        if self.calendar.next_s(self.world.now_s) <= self.world.now_s:
+            self.calendar.planned(self.site, self._published, self.decision, self.world.now_s)
+            self._news = True
+            self.settled_s = self.world.now_s if self._compile() else self.settled_s
+            self._tell_wishes()
         if self._allocator_lives and (self._news or self._wake_s <= at_s):
             self._decide()
         self._observe()
@@ -182,6 +207,7 @@ class Loop:
                 continue
             state = self.world.state_of(name)
             self._published[name], self._published_s[name] = state, now_s
+            self.calendar.heard(self.site, state, now_s)
             if self._allocator_lives:
                 heard = state if self._recorder is None else self._recorder.state(state, now_s)
                 self._loads[name] = Heard(heard, self._monotonic_s())
@@ -191,10 +217,10 @@ class Loop:
         """Ask the allocator's core; send what it says."""
         now_s = self.world.now_s
         facts = Facts(readings=dict(self._readings), loads=dict(self._loads), limits=dict(self._limits))
-        asked = Asked(plan=self.plan, facts=facts, now_s=now_s)
+        asked = Asked(in_force=self._in_force(), facts=facts, now_s=now_s)
         if self._recorder is not None:
             self._recorder.before(asked, self.memory)
-        self.memory, outcome = decide(self.plan, self.memory, facts, self._monotonic_s(), now=utc(now_s))
+        self.memory, outcome = decide(self.plan, self.memory, facts, self._monotonic_s(), now=self.calendar.utc(now_s))
         if self._recorder is not None:
             self._recorder.after(asked, self.memory, outcome)
         self._news = False

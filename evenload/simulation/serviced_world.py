@@ -5,6 +5,7 @@ one of the library that a load's `fault` names; a plug gets plug_control's (`sid
 """
 
 from dataclasses import replace
+from datetime import datetime
 
 import msgspec
 
@@ -62,11 +63,11 @@ class ServicedWorld(World):
                 side.feel(reading, self.now_s)
                 self._mirror(name)
 
-    def tell(self, record: OverrideRecord) -> None:
-        """Let what is set by hand arrive at plug_control."""
+    def tell(self, record: OverrideRecord, now: datetime) -> None:
+        """Let what is set by hand or scheduled at `now`, UTC, arrive at plug_control."""
         for name, side in self._sides.items():
             if isinstance(side, PlugSide):
-                side.tell(wish_of(name, record), self.now_s)
+                side.tell(wish_of(name, self.site, record, now), self.now_s)
                 self._mirror(name)
 
     def alerts(self, name: str) -> frozenset[str]:

@@ -5,6 +5,7 @@ Everything is piecewise constant: between two moments nothing changes, so `next_
 """
 
 from dataclasses import replace
+from datetime import datetime
 
 from evenload.contracts.events import LoadState, MeterReading, Setpoint
 from evenload.contracts.records import OverrideRecord
@@ -60,8 +61,8 @@ class World:
     def feel(self, reading: MeterReading) -> None:
         """Let a temperature arrive at the services; plain outlets have none."""
 
-    def tell(self, record: OverrideRecord) -> None:
-        """Let what is set by hand arrive at the services; plain outlets know of none."""
+    def tell(self, record: OverrideRecord, now: datetime) -> None:
+        """Let what is set by hand or scheduled at `now`, UTC, arrive at the services; plain outlets know of none."""
 
     def alerts(self, name: str) -> frozenset[str]:
         """Return the kinds of alert that its service has standing about a load; plain outlets raise none."""

@@ -6,9 +6,12 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
+from evenload.contracts.plans import Need
+from evenload.contracts.schedules import ScheduleWindow
 from evenload.site.device_drivers import DEVICE_DRIVERS
 from evenload.site.drivers import HAS_TIMER, METER_DRIVERS, PLUG_DRIVERS, EntityFields, RegisterFields, ValueFields
 from evenload.site.leaves import bare
+from evenload.site.money import Feed, Prices, PriceWindow
 from evenload.site.overrides import StationOverrides
 from evenload.site.schema import Battery, Circuit, Device, Evse, Grid, Inverter, Meter, Mqtt, Site, Station
 
@@ -41,6 +44,49 @@ With a battery below `soc_target_pct` the battery goes first; at the target or a
 minimums come first, in the order of `priority`; the rest goes by `distribution`: `shared`, equal increments to all that
 are on; `priority` and `optimized`, in order, each up to its maximum; `strict`, in order, minimum and fill at once.
 """
+SCHEDULES = """## Schedules
+
+```yaml
+schedules:
+  wallbox:
+    - {when: mon-fri 22:00-06:00, mode: standard}
+    - {when: sat sun 11:00-15:00, mode: solar_priority, max_a: 10}
+```
+
+* Outside every window the value of the load itself holds. Where windows overlap, each value comes from the last one in
+  the list that covers the time and sets it.
+* Times are wall-clock times of `time_zone`, from `00:00` to `24:00`. A window that ends before it begins runs into the
+  next day and belongs to the day on which it begins.
+* When the clock goes forward, a window inside the hour that is skipped does not happen; when it goes back, one inside
+  the hour that comes twice happens twice. `22:00-06:00` is then 7 or 9 hours long.
+* A value set by hand holds until the schedule next changes that value, or until the time given with it (`--until`;
+  `--until cleared` holds it over all changes). `evenload set LOAD schedule …` replaces the file's schedule by hand.
+"""
+PLANS = """## Plans
+
+```yaml
+plans:
+  wallbox:
+    - {by: mon-fri 07:00, energy_wh: 20000}
+    - {by: sun 18:00, soc_pct: 80, battery_wh: 60000}
+  boiler:
+    - {by: 06:30, target_c: 55}
+prices:
+  table:
+    - {when: mon-sun, price_per_kwh: 0.32}
+    - {when: 22:00-06:00, price_per_kwh: 0.24}
+forecasts:
+  day_ahead: {kind: price, url: "https://prices.example/day", slots: data, starts_at: start, value: price, scale: 0.001}
+```
+
+* The earliest deadline of a load's needs counts. A quarter hour is *guaranteed* (from any source) or only *allowed*
+  (from surplus); the guaranteed ones are the cheapest by price and CO2 that do it, on circuits that bear all plans
+  together. With a forecast of the sun they wait for it as long as there is time to do without. Without a price: sun
+  first, then the latest safe start.
+* Within a guaranteed slot a load is served as `standard`. Otherwise `standard` becomes `solar_only` until the deadline,
+  and every other mode stays. A load that is `off`, or whose mode was set by hand after the plan, is left alone.
+* A plan that cannot be met raises the alert `plan_short` at once, which says by how much.
+"""
 FAILSAFE = """## When nothing is in control
 
 When every process is dead and all leases and profiles have run out, each load falls back to its failsafe: an EVSE to
@@ -64,6 +110,11 @@ SECTIONS: tuple[tuple[str, type], ...] = (
     ("`stations.ID`", Station),
     ("`stations.ID.overrides`", StationOverrides),
     ("`loads.NAME` with `type: evse`", Evse),
+    ("`schedules.LOAD`, a list of", ScheduleWindow),
+    ("`plans.LOAD`, a list of", Need),
+    ("`prices`", Prices),
+    ("`prices.table`, a list of", PriceWindow),
+    ("`forecasts.NAME`", Feed),
 )
 
 
@@ -82,6 +133,8 @@ def site_reference() -> str:
         parts += [section(f"Driver {names} of `type: {type_name(device)}`", kind) for names, kind in _shared(own)]
     timers = " and ".join(f"`{name}`" for name in sorted(HAS_TIMER))
     parts.append(WORDS)
+    parts.append(SCHEDULES)
+    parts.append(PLANS)
     parts.append(FAILSAFE.format(timers=timers))
     return "\n".join(parts)
 

@@ -44,12 +44,13 @@ from services.plug_control.state import (
     Told,
 )
 from services.plug_control.switching import begin, step
-from services.plug_control.wishes import wish_of
+from services.plug_control.wishes import next_wish_at, wish_of
 
 LONGEST_WAIT_S = 0.25
 """Between two looks the core is asked so often whether a lease has ended or a command is due."""
 REOPEN_S = 5.0
 CLOSE_WAIT_S = 2.0
+SCHEDULE_S = 60.0
 _SETPOINT = Codec(Setpoint, "Setpoint")
 _READING = Codec(MeterReading, "MeterReading")
 _OVERRIDES = Codec(OverrideRecord, "OverrideRecord")
@@ -68,11 +69,18 @@ class Plugs:
         self._known: dict[str, tuple[Any, PlugState]] = {}
         """Type, sensor and last state of each device: a changed site file does not make its core forget."""
         self._overrides: dict[str, OverrideRecord | None] = {}
+        self._sites: dict[str, Site] = {}
+        self._rescheduled = asyncio.Event()
         ctx.bus.on_connection(lambda up: self.outbox.flush() if up else None)
 
     def on_site(self, name: str, site: Site | None, config_rev: int) -> None:
         """Take a site's plugs as they are now; None = the site is gone."""
         self._revisions[name] = config_rev
+        self._sites = {key: known for key, known in self._sites.items() if key != name}
+        if site is not None:
+            self._sites[name] = site
+        self._tell_wishes(name)
+        self._rescheduled.set()
         plans = {} if site is None else plug_plans(site)
         gone = {key for key in self._known if key.startswith(f"{name}/") and key.partition("/")[2] not in plans}
         self._known = {key: known for key, known in self._known.items() if key not in gone}
@@ -106,9 +114,30 @@ class Plugs:
                     self.ctx.complain(f"overrides {change.key}", f"{fault}; the site file holds")
                     record = None
                 self._overrides[change.key] = record
-                for key, task in self._tasks.items():
-                    if key.startswith(f"{change.key}/"):
-                        task.tell(wish_of(key.partition("/")[2], record))
+                self._tell_wishes(change.key)
+                self._rescheduled.set()
+
+    async def watch_schedules(self) -> None:
+        """Tell each device what its schedule asks for, at the moment when that changes."""
+        while True:
+            now = self.ctx.clock.utc()
+            for name in self._sites:
+                self._tell_wishes(name)
+            changes = [next_wish_at(site, self._overrides.get(name), now) for name, site in self._sites.items()]
+            waits_s = [(each - now).total_seconds() for each in changes if each is not None]
+            self._rescheduled.clear()
+            with suppress(TimeoutError):
+                # At most a minute: the wall clock may be set meanwhile.
+                await asyncio.wait_for(self._rescheduled.wait(), min([SCHEDULE_S, *(each + 0.01 for each in waits_s)]))
+
+    def _tell_wishes(self, name: str) -> None:
+        for key, task in self._tasks.items():
+            if key.startswith(f"{name}/"):
+                task.tell(self._wish_of(name, key.partition("/")[2]))
+
+    def _wish_of(self, name: str, load: str) -> Wish:
+        site = self._sites.get(name)
+        return Wish() if site is None else wish_of(load, site, self._overrides.get(name), self.ctx.clock.utc())
 
     def revision(self, site: str) -> int:
         """Return the revision of the site file in force."""
@@ -121,7 +150,7 @@ class Plugs:
         known = self._known.get(key)
         before = known[1] if known is not None and known[0] == _same(plan) else None
         task = self._tasks[key] = PlugTask(self, plan, access, before)
-        task.tell(wish_of(plan.load, self._overrides.get(plan.site)))
+        task.tell(self._wish_of(plan.site, plan.load))
         meter = None if plan.device is None else plan.device.sensor
         listening = None
         try:
@@ -160,7 +189,7 @@ class PlugTask:
             self._urgent.set()
 
     def tell(self, wish: Wish) -> None:
-        """Take what is set by hand."""
+        """Take what is set by hand or scheduled."""
         self._told = wish
         self._woken.set()
 
@@ -291,5 +320,6 @@ async def run(ctx: Context) -> None:
     ctx.spawn("devices", close_last, drains=True)
     ctx.spawn("sites", lambda: run_until(watch_sites(ctx, plugs.on_site), ctx.stopping))
     ctx.spawn("overrides", lambda: run_until(plugs.watch_overrides(), ctx.stopping))
+    ctx.spawn("schedules", lambda: run_until(plugs.watch_schedules(), ctx.stopping))
     ctx.health.set("devices", True)
     ctx.health.set("setpoints", True)

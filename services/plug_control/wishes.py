@@ -1,15 +1,38 @@
-"""What is set by hand for one load, as its core takes it. Pure."""
+"""What is asked of one load beside its site file, as its core takes it: by hand, else by its schedule. Pure."""
+
+from datetime import datetime
 
 from evenload.contracts.records import OverrideRecord
+from evenload.site.scheduled import change_of_any, value_at, windows_of
+from evenload.site.schema import Site
+from evenload.site.windows import zone_of
 from services.plug_control.core import Wish
 
+_KEYS = ("mode", "target_c")
 
-def wish_of(load: str, record: OverrideRecord | None) -> Wish:
-    """Return the newest mode and target of a load among a site's overrides."""
-    wish = Wish()
+
+def wish_of(load: str, site: Site, record: OverrideRecord | None, now: datetime) -> Wish:
+    """Return the newest mode and target of a load among a site's overrides; what is not set there, by its windows."""
+    by_hand = Wish()
     for item in record.items if record is not None else ():
         if item.load == load and item.mode is not None:
-            wish = Wish(mode=item.mode, at=item.at, target_c=wish.target_c)
+            by_hand = Wish(mode=item.mode, at=item.at, target_c=by_hand.target_c)
         if item.load == load and item.target_c is not None:
-            wish = Wish(mode=wish.mode, at=wish.at, target_c=item.target_c)
-    return wish
+            by_hand = Wish(mode=by_hand.mode, at=by_hand.at, target_c=item.target_c)
+    windows = windows_of(site, record.items if record is not None else (), load)
+    if not windows:
+        return by_hand
+    mode, target = (value_at(windows, key, now, zone_of(site.time_zone)) for key in _KEYS)
+    return Wish(
+        mode=by_hand.mode if by_hand.mode is not None else mode,  # type: ignore[arg-type]  # by key
+        at=by_hand.at,
+        target_c=by_hand.target_c if by_hand.target_c is not None else target,  # type: ignore[arg-type]  # by key
+    )
+
+
+def next_wish_at(site: Site, record: OverrideRecord | None, now: datetime) -> datetime | None:
+    """Return when a window of any load next changes what is asked of it, UTC; None = in no fortnight."""
+    items = record.items if record is not None else ()
+    zone = zone_of(site.time_zone)
+    changes = [change_of_any(windows_of(site, items, load), _KEYS, now, zone) for load in sorted(site.loads)]
+    return min((each for each in changes if each is not None), default=None)
