@@ -26,3 +26,10 @@ async def ended(*tasks: asyncio.Task[Any]) -> None:
             task.exception()  # what it ended with is of no interest any more
     if left:
         raise RuntimeError(f"cannot be ended: {', '.join(sorted(task.get_name() for task in left))}")
+
+
+def end_if_cancelled() -> None:
+    """Raise `CancelledError` when this task was cancelled and what it waited in has swallowed that."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

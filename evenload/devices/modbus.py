@@ -14,6 +14,7 @@ from pymodbus.client import AsyncModbusTcpClient
 from pymodbus.exceptions import ModbusException
 from pymodbus.pdu import ModbusPDU
 
+from evenload.devices.ending import end_if_cancelled
 from evenload.devices.errors import DeviceError
 from evenload.devices.registers import Kind
 
@@ -61,6 +62,7 @@ class ModbusLink:
             except asyncio.CancelledError:
                 self.close()  # its answer would be taken for the next question's
                 raise
+            end_if_cancelled()  # the library waits in asyncio.wait_for
             if manners.pause_s:
                 await asyncio.sleep(manners.pause_s)
         if answer.isError():

@@ -16,7 +16,7 @@ import aiomqtt
 from msgspec import Struct
 
 from evenload.devices.backoff import Backoff
-from evenload.devices.ending import ended
+from evenload.devices.ending import end_if_cancelled, ended
 from evenload.devices.errors import DeviceError
 
 MAX_WAITING_MESSAGES = 1_000
@@ -120,11 +120,13 @@ class Broker:
         while True:
             try:
                 async with self._connection() as client:
+                    end_if_cancelled()
                     failures = 0
                     await self._session(client)
             except (aiomqtt.MqttError, OSError, ValueError) as fault:
                 self.trouble = f"{type(fault).__name__}: {fault}"
                 failures += 1
+            end_if_cancelled()
             await asyncio.sleep(self._backoff.wait_s(failures))
 
     @asynccontextmanager
@@ -169,6 +171,7 @@ class Broker:
                 await client.subscribe(topic, qos=1)
             except aiomqtt.MqttError as fault:
                 self.trouble = f"subscribing to {topic}: {fault}"
+            end_if_cancelled()
 
     def _deliver(self, message: aiomqtt.Message) -> None:
         payload = message.payload

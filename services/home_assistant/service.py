@@ -13,6 +13,7 @@ from evenload.contracts.events import Alert, Decision
 from evenload.contracts.records import OverrideRecord
 from evenload.contracts.wire import Codec, ContractError, encode
 from evenload.devices.backoff import Backoff
+from evenload.devices.ending import end_if_cancelled
 from evenload.devices.errors import DeviceError
 from evenload.devices.fleet import Fleet, run_until
 from evenload.devices.links import broker_of
@@ -96,15 +97,13 @@ class Outward:
             try:
                 address = broker_of(plan.site.mqtt, secrets)
                 async with connected(address, availability(plan.site.site)) as link:
+                    end_if_cancelled()
                     failures = 0
                     await SiteTask(self, plan, link).run()
             except* (aiomqtt.MqttError, OSError, ValueError, DeviceError) as faults:
                 failures += 1
                 self.ctx.complain(f"home assistant {key}", f"home assistant {key}: {faults.exceptions[0]}")
-            serving = asyncio.current_task()
-            if serving is not None and serving.cancelling():
-                # A fault of the connection during the cancellation took its place.
-                raise asyncio.CancelledError
+            end_if_cancelled()  # a fault of the connection during the cancellation may have taken its place
             await asyncio.sleep(RETRY.wait_s(max(1, failures)))
 
 

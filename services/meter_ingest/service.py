@@ -13,6 +13,7 @@ from evenload.contracts import subjects
 from evenload.contracts.events import Alert
 from evenload.devices.access import Access, open_access
 from evenload.devices.backoff import Backoff
+from evenload.devices.ending import end_if_cancelled
 from evenload.devices.errors import DeviceError
 from evenload.devices.fleet import Fleet, run_until
 from evenload.devices.outbox import Outbox
@@ -86,6 +87,7 @@ class MeterTask:
                 await self._follow()
             except DeviceError as trouble:
                 self._failed(trouble)
+            end_if_cancelled()
             await asyncio.sleep(RESTART.wait_s(max(1, self._failures)))
 
     async def _follow(self) -> None:

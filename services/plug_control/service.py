@@ -15,7 +15,7 @@ from evenload.contracts.events import MeterReading, Setpoint
 from evenload.contracts.records import OverrideRecord
 from evenload.contracts.wire import Codec, ContractError
 from evenload.devices.access import Access, open_access
-from evenload.devices.ending import ended
+from evenload.devices.ending import end_if_cancelled, ended
 from evenload.devices.errors import DeviceError
 from evenload.devices.fleet import Fleet, run_until
 from evenload.devices.outbox import Outbox
@@ -211,11 +211,13 @@ class PlugTask:
                     await self._serve(driver)
             except DeviceError as trouble:
                 self._complain(trouble)
+            end_if_cancelled()
             await asyncio.sleep(REOPEN_S)
 
     async def _serve(self, driver: LevelDriver) -> None:
         fact: Fact = Passed()
         while True:
+            end_if_cancelled()
             self.state, output = step(self._plan, self.state, fact, self._now())
             self._tell(output)
             if output.command is not None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import aiomqtt
 
-from evenload.devices.ending import ended
+from evenload.devices.ending import end_if_cancelled, ended
 from evenload.simulation.devices.faults import GARBAGE, Faults
 from evenload.simulation.devices.world import PlugWorld
 
@@ -65,12 +65,14 @@ class MqttThing:
             await client.subscribe(f"{self.topic}/set", qos=1)
         await client.publish(f"{self.topic}/availability", "online", qos=1, retain=True)
         self._told_state = None
+        end_if_cancelled()
         self.ready.set()
         telling = asyncio.create_task(self._tell(client))
         try:
             async for message in client.messages:
                 self._obey(message)
                 await self._tell_relay(client)
+                end_if_cancelled()
         finally:
             await ended(telling)
             with suppress(aiomqtt.MqttError):
@@ -87,6 +89,7 @@ class MqttThing:
                 await client.publish(self.topic, self._text(self._payload()), qos=0, retain=self.retain)
             if self.relay is not None:
                 await client.publish(f"{self.topic}/power", self._text(round(self.relay.power_w, 1)), qos=0)
+            end_if_cancelled()
             await asyncio.sleep(self._period_s)
 
     async def _tell_relay(self, client: aiomqtt.Client) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import aiomqtt
 
-from evenload.devices.ending import ended
+from evenload.devices.ending import end_if_cancelled, ended
 from evenload.simulation.devices.faults import GARBAGE
 from evenload.simulation.devices.server import HttpEmulator, changer
 from evenload.simulation.devices.world import MeterProvider, MeterValues, PlugWorld
@@ -200,6 +200,7 @@ class TasmotaOnMqtt:
     async def _live(self, client: aiomqtt.Client) -> None:
         await client.subscribe(f"cmnd/{self.topic}/+", qos=1)
         await client.publish(f"tele/{self.topic}/LWT", "Online", qos=1, retain=True)
+        end_if_cancelled()
         self.ready.set()
         try:
             async for message in client.messages:
@@ -209,6 +210,7 @@ class TasmotaOnMqtt:
                     ending = "STATUS8" if name.lower() == "status" else "RESULT"
                     said = GARBAGE if self.garbage else json.dumps(answer).encode()
                     await client.publish(f"stat/{self.topic}/{ending}", said)
+                    end_if_cancelled()
         finally:
             with suppress(aiomqtt.MqttError):
                 await client.publish(f"tele/{self.topic}/LWT", "Offline", qos=1, retain=True)

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from evenload.devices import ending
-from evenload.devices.ending import ended
+from evenload.devices.ending import end_if_cancelled, ended
 from evenload.devices.fleet import run_until
 from evenload.devices.own_thread import OwnThread
 
@@ -61,3 +61,32 @@ async def test_a_device_that_blocks_its_thread_holds_up_no_other() -> None:
     assert await waiting
     for thread in (slow, quick):
         thread.close()
+
+
+async def test_a_cancellation_that_was_swallowed_is_taken_up_again() -> None:
+    begun, swallowed = asyncio.Event(), asyncio.Event()
+
+    async def poll() -> None:
+        while True:
+            try:
+                begun.set()
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                swallowed.set()  # as asyncio.wait_for does when an answer comes in the same moment
+            end_if_cancelled()
+
+    task = asyncio.create_task(poll())
+    await begun.wait()
+    task.cancel()
+    async with asyncio.timeout(20):
+        await asyncio.wait((task,))
+    assert swallowed.is_set()
+    assert task.cancelled()
+
+
+async def test_a_time_limit_that_ran_out_is_no_cancellation() -> None:
+    try:
+        async with asyncio.timeout(0):
+            await asyncio.Event().wait()
+    except TimeoutError:
+        end_if_cancelled()
