@@ -28,6 +28,7 @@ from bench.light_station import LightStation
 from bench.ocpp_servers import NODE
 
 IDLE = 10_000
+CONNECTS = 1_000
 ROUNDS = 3
 AT_ONCE = 200
 SECONDS = 4.0
@@ -182,8 +183,8 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-async def gathered(port: int, number: int, *, muted: bool = False) -> list[LightStation]:
-    """Return so many stations, connected and booted, a few hundred at a time; `muted` ones leave calls waiting."""
+async def gathered(port: int, numbers: range, *, muted: bool = False) -> list[LightStation]:
+    """Return these stations, connected and booted, a few hundred at a time; `muted` ones leave calls waiting."""
     places = asyncio.Semaphore(AT_ONCE)
 
     async def one(place: int) -> LightStation:
@@ -194,7 +195,7 @@ async def gathered(port: int, number: int, *, muted: bool = False) -> list[Light
             await station.boot()
             return station
 
-    return list(await asyncio.gather(*(one(place) for place in range(number))))
+    return list(await asyncio.gather(*(one(place) for place in numbers)))
 
 
 async def settled(stations: list[LightStation]) -> None:
@@ -259,7 +260,7 @@ async def _slow_calls(stations: list[LightStation], values: bytes) -> list[float
 
 
 async def _round(server: Server, number: int) -> Figures:
-    stations = await gathered(server.port, number)
+    stations = await gathered(server.port, range(number))
     await settled(stations)
     values = json.dumps(meter_values(10.0)).encode()
     took_s = await _slow_calls(stations, values)
@@ -280,17 +281,19 @@ async def _idle(server: Server, number: int, base_kib: int) -> tuple[float, floa
 
     `base_kib` is the memory of a server that knows one station.
     """
+    first = min(number, CONNECTS)
     before_s, awake = server.cpu_s(), asyncio.create_task(_stay_awake())
-    stations = await gathered(server.port, number, muted=True)
+    stations = await gathered(server.port, range(first), muted=True)
     connected_s = server.cpu_s() - before_s
     awake.cancel()
     for station in stations:
         station.unmute()
+    stations += await gathered(server.port, range(first, number))
     await settled(stations)
     kib = (server.resident_kib() - base_kib) / number
     for station in stations:
         station.abort()
-    return number / connected_s, kib
+    return first / connected_s, kib
 
 
 def run(work: Any) -> Any:
