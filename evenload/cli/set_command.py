@@ -1,4 +1,4 @@
-"""`evenload set`: change a load's mode, priority, limit or target, or a site's distribution, for a time or for good."""
+"""`evenload set`: change a load's mode, priority, limit, target or schedule, or a site's distribution."""
 
 import asyncio
 import getpass
@@ -9,6 +9,7 @@ from typing import get_args
 
 import click
 import msgspec
+from msgspec.structs import replace
 
 from evenload.cli.connection import connected, system_options
 from evenload.cli.durations import duration_s
@@ -24,13 +25,16 @@ from evenload.contracts.commands import (
     SetLimit,
     SetMode,
     SetPriority,
+    SetSchedule,
     SetTarget,
     SiteCommand,
 )
 from evenload.contracts.events import AskedMode, Distribution
+from evenload.contracts.schedules import ScheduleWindow
 from evenload.contracts.wire import Codec, encode
+from evenload.site.windows import WindowFault, parsed
 
-WHAT = ("mode", "priority", "limit", "target", "distribution", "clear")
+WHAT = ("mode", "priority", "limit", "target", "schedule", "distribution", "clear")
 MODES, DISTRIBUTIONS = get_args(AskedMode), get_args(Distribution)
 SAME_MODES = {"continuous": "standard", "normal": "standard"}
 EXAMPLES = """\b
@@ -41,19 +45,24 @@ Examples:
   evenload set heater priority 1                      lowest first
   evenload set boiler mode boost                      heat to the target once, whatever the source
   evenload set boiler target 60                       °C
+  evenload set wallbox schedule "mon-fri 22:00-06:00 standard; sat sun 10:00-16:00 solar_only 10A"
+  evenload set wallbox schedule none                  as if the file had none
   evenload set home distribution shared               of the site
   evenload set wallbox clear                          back to the site file; so does `set home clear` for the site
 \b
 Modes: standard (of a tank or a room also: normal), solar_priority, solar_only, excess, off; boost where it heats.
+Without --until a mode, limit or target holds until the load's schedule next changes it, and without a schedule until
+cleared; --until cleared holds it over all changes of the schedule.
 Exit status: 0 in force, 1 not accepted, 3 nobody answers.
 """
+_AMOUNT = re.compile(r"(\d{1,4}(?:\.\d+)?)(A|C)")
 
 
 @click.command(name="set", epilog=EXAMPLES)
 @click.argument("target", metavar="LOAD|SITE")
 @click.argument("what", type=click.Choice(WHAT))
 @click.argument("value", required=False)
-@click.option("--until", help="When it ends by itself: 2h, 30min, 07:00, 2026-06-01T18:00; default: until cleared.")
+@click.option("--until", help="When it ends by itself: 2h, 30min, 07:00, 2026-06-01T18:00; or cleared.")
 @click.option("--site", help="Site of the load, when several run.")
 @system_options
 def set_command(
@@ -62,8 +71,9 @@ def set_command(
     """Change how a load or a site is managed; kept over restarts, ends when the site file changes that value."""
     if (what == "clear") != (value is None):
         raise click.UsageError("clear takes no value" if value else f"{what} takes a value, as in evenload set --help")
-    end = until_from(until, datetime.now().astimezone()) if until else None
-    asyncio.run(_set(target, what, value or "", end=end, site=site, nats=nats, data_dir=data_dir))
+    keeps = until == "cleared"
+    end = until_from(until, datetime.now().astimezone()) if until and not keeps else None
+    asyncio.run(_set(target, what, value or "", end=(end, keeps), site=site, nats=nats, data_dir=data_dir))
 
 
 async def _set(
@@ -71,14 +81,15 @@ async def _set(
     what: str,
     value: str,
     *,
-    end: datetime | None,
+    end: tuple[datetime | None, bool],
     site: str | None,
     nats: str | None,
     data_dir: Path | None,
 ) -> None:
     async with connected(nats, data_dir) as bus:
         name = await the_site(bus, site, target)
-        command = command_from(name, target, what, value=value, until=end)
+        until, keeps = end
+        command = replace(command_from(name, target, what, value=value, until=until), keeps=keeps)
         subject = subjects.command(name, COMMAND_NAMES[type(command)])
         answer = await bus.request(subject, encode(command))
         reply = Codec(CommandReply, "command reply").decode(answer, subject)
@@ -103,7 +114,34 @@ def command_from(site: str, target: str, what: str, *, value: str, until: dateti
         return SetPriority(site=site, by=by, until=until, load=target, priority=_whole(value))
     if what == "target":
         return SetTarget(site=site, by=by, until=until, load=target, target_c=_celsius(value))
+    if what == "schedule":
+        return SetSchedule(site=site, by=by, until=until, load=target, windows=windows_from(value))
     return SetLimit(site=site, by=by, until=until, load=target, max_a=_amps(value))
+
+
+def windows_from(text: str) -> tuple[ScheduleWindow, ...]:
+    """Return the windows in `text`, by semicolon: days and times, then any of a mode, a limit (10A), a target (60C)."""
+    if text == "none":
+        return ()
+    return tuple(_window_from(part) for part in text.split(";"))
+
+
+def _window_from(text: str) -> ScheduleWindow:
+    when: list[str] = []
+    sets: dict[str, str | float] = {}
+    for word in text.split():
+        amount = _AMOUNT.fullmatch(word)
+        if amount is not None:
+            sets[{"A": "max_a", "C": "target_c"}[amount[2]]] = float(amount[1])
+        elif word in (*MODES, "continuous"):
+            sets["mode"] = "standard" if word == "continuous" else word
+        else:
+            when.append(word)
+    try:
+        parsed(" ".join(when))
+        return msgspec.convert({"when": " ".join(when), **sets}, ScheduleWindow)
+    except (WindowFault, msgspec.ValidationError) as fault:
+        raise click.BadParameter(f"schedule {text.strip()!r}: {fault}") from fault
 
 
 def _one_of(value: str, allowed: tuple[str, ...]) -> str:

@@ -216,7 +216,11 @@ def _name(load: LoadDecision) -> Text:
 
 def _mode(load: LoadDecision) -> Text:
     text = Text(load.mode)
-    return text.append(" by hand", style="magenta") if load.by_hand else text
+    if load.by_hand:
+        text.append(" by hand", style="magenta")
+    elif load.by_schedule:
+        text.append(" by schedule", style="cyan")
+    return text
 
 
 def _status(load: LoadDecision, state: LoadState | None) -> Text:
@@ -255,10 +259,13 @@ def _reason(load: LoadDecision, since_s: float) -> str:
 
 
 def _next(load: LoadDecision, since_s: float) -> str:
-    """Return what comes next and when; nothing where the reason says it."""
-    if load.timer is None or _names(load.reason, load.timer):
-        return ""
-    return f"{load.timer.name.replace('_', ' ')} {_left(load.timer, since_s)}"
+    """Return what comes next and when: its timer where the reason does not say it, and when its mode or limit ends."""
+    parts = []
+    if load.timer is not None and not _names(load.reason, load.timer):
+        parts.append(f"{load.timer.name.replace('_', ' ')} {_left(load.timer, since_s)}")
+    if load.until is not None:
+        parts.append(f"{'by hand' if load.by_hand else 'so'} until {load.until.astimezone():%a %H:%M}")
+    return ", ".join(parts)
 
 
 def _names(reason: str, timer: Timer) -> bool:

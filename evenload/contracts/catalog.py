@@ -35,6 +35,7 @@ COMMAND_NAMES: dict[type[commands.Command], str] = {
     commands.SetLimit: "set_limit",
     commands.SetTarget: "set_target",
     commands.SetDistribution: "set_distribution",
+    commands.SetSchedule: "set_schedule",
     commands.ClearOverride: "clear",
 }
 """Last token of each command's subject."""

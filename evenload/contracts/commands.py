@@ -1,7 +1,8 @@
 """Commands that change a running site, their answers, and calls to one station.
 
 A command is an override kept beside the site file: it survives restarts, is shown as "by hand", ends at `until`
-(None: until cleared) and ends when the file changes that value.
+(None: until the load's schedule next changes that value, without one until cleared) and ends when the file changes
+that value.
 """
 
 from typing import Annotated, Any
@@ -9,6 +10,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from evenload.contracts.events import AskedMode, Distribution
+from evenload.contracts.schedules import ScheduleWindow
 from evenload.contracts.units import Celsius, Name, Utc
 
 
@@ -17,7 +19,13 @@ class Command(Struct, frozen=True, kw_only=True, tag=True, tag_field="type"):
 
     site: Annotated[Name, Meta(description="site to change")]
     by: Annotated[str, Meta(description="who asks, for the record")] = ""
-    until: Annotated[Utc | None, Meta(description="when it ends by itself, UTC; None = until cleared")] = None
+    until: Annotated[
+        Utc | None,
+        Meta(description="when it ends by itself, UTC; None = when its schedule next changes that value, or cleared"),
+    ] = None
+    keeps: Annotated[bool, Meta(description="without `until`: hold over changes of the schedule, until cleared")] = (
+        False
+    )
 
 
 class SetMode(Command, frozen=True, kw_only=True):
@@ -54,13 +62,20 @@ class SetDistribution(Command, frozen=True, kw_only=True):
     distribution: Distribution
 
 
+class SetSchedule(Command, frozen=True, kw_only=True):
+    """Replace a load's weekly windows by others; none = no schedule."""
+
+    load: Name
+    windows: tuple[ScheduleWindow, ...] = ()
+
+
 class ClearOverride(Command, frozen=True, kw_only=True):
     """Return to the site file: one load's overrides, or the site's own when `load` is None."""
 
     load: Name | None = None
 
 
-SiteCommand = SetMode | SetPriority | SetLimit | SetTarget | SetDistribution | ClearOverride
+SiteCommand = SetMode | SetPriority | SetLimit | SetTarget | SetDistribution | SetSchedule | ClearOverride
 
 
 class CommandAccepted(Struct, frozen=True, kw_only=True, tag=True, tag_field="type"):

@@ -196,6 +196,10 @@ class LoadDecision(Struct, frozen=True, kw_only=True):
     load: Annotated[Name, Meta(description="name of the load")]
     mode: Annotated[Mode, Meta(description="mode in force")]
     by_hand: Annotated[bool, Meta(description="an override by command is in force for this load")] = False
+    by_schedule: Annotated[bool, Meta(description="a window of its schedule is in force")] = False
+    until: Annotated[
+        Utc | None, Meta(description="when what is set by hand, else by schedule, next ends by itself; None = never")
+    ] = None
     status: Annotated[LoadStatus, Meta(description="its state as last heard")] = "unavailable"
     measured_a: Annotated[PerPhase | None, Meta(description="what it draws, A per phase; None = unknown")] = None
     phases: Annotated[

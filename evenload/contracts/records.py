@@ -5,6 +5,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from evenload.contracts.events import AskedMode, Distribution
+from evenload.contracts.schedules import ScheduleWindow
 from evenload.contracts.units import Amps, Celsius, Name, StationId, Utc
 
 
@@ -25,7 +26,11 @@ class Override(Struct, frozen=True, kw_only=True):
     mode: AskedMode | None = None
     priority: int | None = None
     max_a: Amps | None = None
-    target_c: Celsius | None = None
+    target_c: Annotated[Celsius | None, Meta(description="target temperature, °C")] = None
+    schedule: Annotated[
+        tuple[ScheduleWindow, ...] | None,
+        Meta(description="its windows instead of the file's; empty = no schedule; none = the file's hold"),
+    ] = None
     distribution: Distribution | None = None
     until: Utc | None = None
     by: str = ""

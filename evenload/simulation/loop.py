@@ -9,6 +9,7 @@ the same freshness either way.
 import heapq
 import math
 from collections.abc import Callable
+from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
@@ -17,12 +18,15 @@ from evenload.contracts.records import Override, OverrideRecord
 from evenload.simulation import invariants, meters
 from evenload.simulation.recording import Asked, Recorder
 from evenload.simulation.scenario import Fault, Given, Scenario, Turn
-from evenload.simulation.virtual_time import MONOTONIC_START_S, utc
+from evenload.simulation.virtual_time import MONOTONIC_START_S, START, utc
 from evenload.simulation.world import World
+from evenload.site.windows import zone_of
 from services.allocator.engine import decide
 from services.allocator.facts import Facts, Heard
+from services.allocator.journal import InForce
 from services.allocator.memory import Memory, first_memory
-from services.allocator.plan import compile_plan
+from services.allocator.plan import Plan, compile_plan
+from services.allocator.schedules import Scheduled, scheduled
 
 IDLE_S = 4.0
 BUSY_S = 12.0
@@ -51,7 +55,8 @@ class Loop:
         self.site = scenario.site
         self._by_hand: tuple[Override, ...] = ()
         self._set_by_hand(scenario.given)
-        self.plan = compile_plan(meters.fitted(scenario.site, scenario.given), self._by_hand)
+        self.scheduled = Scheduled()
+        self.plan = self._compiled()
         self.memory: Memory = first_memory()
         self.decision: Decision | None = None
         self.setpoints: dict[str, Setpoint] = {}
@@ -96,10 +101,8 @@ class Loop:
         if turn.site is not None or turn.given is not None:
             given = turn.given or self.world.given
             self._set_by_hand(given)
-            before, self.plan = self.plan, compile_plan(meters.fitted(self.site, given), self._by_hand)
-            if self._recorder is not None and self.plan != before:
-                self._recorder.configured()
             self.world.set_facts(self.site, given)
+            self._compile()
             self.world.tell(OverrideRecord(site=self.site.site, items=self._by_hand))
             self._set_limits(given)
             for name in self.world.outlets:
@@ -110,9 +113,35 @@ class Loop:
         self._tick_s = min(self._tick_s, self._next_beat_s())
         self._news = True
 
+    def _compiled(self) -> Plan:
+        """Return the plan as it is now, with what the schedules set."""
+        site = meters.fitted(self.site, self.world.given)
+        self.scheduled = scheduled(site, self._by_hand, self._utc(), zone_of(site.time_zone))
+        return compile_plan(site, self._by_hand, self.scheduled.values)
+
+    def _compile(self) -> None:
+        """Put the plan as it is now in force."""
+        before, self.plan = self.plan, self._compiled()
+        if self._recorder is not None and self.plan != before:
+            self._recorder.configured()
+
+    def _in_force(self) -> InForce:
+        """Return what a record says that the plan is made of."""
+        return InForce(
+            meters.fitted(self.site, self.world.given), self._by_hand, self.plan.grid_meter, self.scheduled.values
+        )
+
+    def _utc(self) -> datetime:
+        """Return the scenario's moment of the calendar, UTC."""
+        return (self.scenario.starts_at or START) + timedelta(seconds=self.world.now_s)
+
+    def _schedule_s(self) -> float:
+        change = self.scheduled.next_change
+        return _NEVER_S if change is None else self.world.now_s + (change - self._utc()).total_seconds()
+
     def _next_s(self) -> float:
         coming_s = self._on_the_way[0][0] if self._on_the_way else _NEVER_S
-        return min(self.world.next_s(), self._tick_s, self._wake_s, coming_s)
+        return min(self.world.next_s(), self._tick_s, self._wake_s, coming_s, self._schedule_s())
 
     def _step(self, at_s: float) -> None:
         """Let everything of one moment happen, then decide once if there is news."""
@@ -125,6 +154,10 @@ class Loop:
         elif self.world.changed_s != before_s:
             self._tick_s = min(self._tick_s, self._next_beat_s())
         self._publish_loads()
+        if self.scheduled.next_change is not None and self._utc() >= self.scheduled.next_change:
+            self._news = True
+            self._compile()
+            self.settled_s = self.world.now_s
         if self._allocator_lives and (self._news or self._wake_s <= at_s):
             self._decide()
         self._observe()
@@ -191,10 +224,10 @@ class Loop:
         """Ask the allocator's core; send what it says."""
         now_s = self.world.now_s
         facts = Facts(readings=dict(self._readings), loads=dict(self._loads), limits=dict(self._limits))
-        asked = Asked(plan=self.plan, facts=facts, now_s=now_s)
+        asked = Asked(in_force=self._in_force(), facts=facts, now_s=now_s)
         if self._recorder is not None:
             self._recorder.before(asked, self.memory)
-        self.memory, outcome = decide(self.plan, self.memory, facts, self._monotonic_s(), now=utc(now_s))
+        self.memory, outcome = decide(self.plan, self.memory, facts, self._monotonic_s(), now=self._utc())
         if self._recorder is not None:
             self._recorder.after(asked, self.memory, outcome)
         self._news = False

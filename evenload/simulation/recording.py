@@ -17,7 +17,6 @@ from services.allocator.engine import Outcome
 from services.allocator.facts import Facts
 from services.allocator.journal import InForce, Journal
 from services.allocator.memory import Memory
-from services.allocator.plan import Plan
 
 Sink = Callable[[str, bytes], None]
 """Takes a subject and the event's JSON."""
@@ -26,7 +25,7 @@ Sink = Callable[[str, bytes], None]
 class Asked(Struct, frozen=True, kw_only=True):
     """What one decision was asked with: `now_s` is virtual time."""
 
-    plan: Plan
+    in_force: InForce
     facts: Facts
     now_s: float
 
@@ -81,7 +80,7 @@ class Recorder:
 
     def _tell_basis(self, why: journal.Why, asked: Asked, memory: Memory) -> None:
         found = Journal(seen=asked.facts) if why == "taken" else self._journal
-        in_force, now_s = InForce(asked.plan.site, (), asked.plan.grid_meter), asked.now_s
+        in_force, now_s = asked.in_force, asked.now_s
         monotonic_s = MONOTONIC_START_S + now_s
         basis = journal.basis_of(found, memory, in_force, now_s=monotonic_s, at=utc(now_s), why=why)
         self._basis = self._send(subjects.basis(basis.site), basis, now_s).seq

@@ -6,12 +6,14 @@ decision, beyond the standing invariants of `invariants.py`). Currents are A, pe
 loads; powers are W over all phases.
 """
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
 from evenload.contracts.events import AskedMode, LoadStatus
 from evenload.contracts.phases import Phase
+from evenload.contracts.units import Utc
 from evenload.site.schema import Site
 
 TOLERANCE_A = 0.15
@@ -168,6 +170,9 @@ class Document(Part, frozen=True, kw_only=True):
     theme: str = ""
     checked_by: str = ""
     base: str | None = None
+    starts_at: Annotated[
+        Utc | None, Meta(description="when it starts, with its offset; none = a summer day at noon")
+    ] = None
     site: dict[str, Any]
     given: Given
     expect: dict[str, LoadExpect] = field(default_factory=dict)
@@ -189,6 +194,7 @@ class Scenario(Struct, frozen=True, kw_only=True):
     expect: dict[str, LoadExpect]
     moments: tuple["Turn", ...]
     always: dict[str, LoadExpect]
+    starts_at: datetime | None = None
 
 
 class Turn(Struct, frozen=True, kw_only=True):

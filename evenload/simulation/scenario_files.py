@@ -119,6 +119,7 @@ def _scenario(path: Path, written: Written, findings: list[Finding]) -> Scenario
         expect=document.expect,
         moments=turns,
         always=document.always,
+        starts_at=document.starts_at,
     )
 
 

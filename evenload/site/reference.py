@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
+from evenload.contracts.schedules import ScheduleWindow
 from evenload.site.device_drivers import DEVICE_DRIVERS
 from evenload.site.drivers import HAS_TIMER, METER_DRIVERS, PLUG_DRIVERS, EntityFields, RegisterFields, ValueFields
 from evenload.site.leaves import bare
@@ -41,6 +42,24 @@ With a battery below `soc_target_pct` the battery goes first; at the target or a
 minimums come first, in the order of `priority`; the rest goes by `distribution`: `shared`, equal increments to all that
 are on; `priority` and `optimized`, in order, each up to its maximum; `strict`, in order, minimum and fill at once.
 """
+SCHEDULES = """## Schedules
+
+```yaml
+schedules:
+  wallbox:
+    - {when: mon-fri 22:00-06:00, mode: standard}
+    - {when: sat sun 11:00-15:00, mode: solar_priority, max_a: 10}
+```
+
+* Outside every window the value of the load itself holds. Where windows overlap, each value comes from the last one in
+  the list that covers the time and sets it.
+* Times are wall-clock times of `time_zone`, from `00:00` to `24:00`. A window that ends before it begins runs into the
+  next day and belongs to the day on which it begins.
+* When the clock goes forward, a window inside the hour that is skipped does not happen; when it goes back, one inside
+  the hour that comes twice happens twice. `22:00-06:00` is then 7 or 9 hours long.
+* A value set by hand holds until the schedule next changes that value, or until the time given with it (`--until`;
+  `--until cleared` holds it over all changes). `evenload set LOAD schedule …` replaces the file's schedule by hand.
+"""
 FAILSAFE = """## When nothing is in control
 
 When every process is dead and all leases and profiles have run out, each load falls back to its failsafe: an EVSE to
@@ -64,6 +83,7 @@ SECTIONS: tuple[tuple[str, type], ...] = (
     ("`stations.ID`", Station),
     ("`stations.ID.overrides`", StationOverrides),
     ("`loads.NAME` with `type: evse`", Evse),
+    ("`schedules.LOAD`, a list of", ScheduleWindow),
 )
 
 
@@ -82,6 +102,7 @@ def site_reference() -> str:
         parts += [section(f"Driver {names} of `type: {type_name(device)}`", kind) for names, kind in _shared(own)]
     timers = " and ".join(f"`{name}`" for name in sorted(HAS_TIMER))
     parts.append(WORDS)
+    parts.append(SCHEDULES)
     parts.append(FAILSAFE.format(timers=timers))
     return "\n".join(parts)
 

@@ -10,6 +10,7 @@ from msgspec import Meta, field
 
 from evenload.contracts.events import Distribution, MeterRole, Mode
 from evenload.contracts.phases import Phase
+from evenload.contracts.schedules import ScheduleWindow
 from evenload.contracts.units import Name, StationId, plug_da
 from evenload.site.devices import Device as Device
 from evenload.site.devices import Plug as Plug
@@ -186,6 +187,10 @@ class Site(Section, frozen=True, kw_only=True):
         Meta(description="settings of stations by OCPP id; a station that a load names needs none"),
     ] = field(default_factory=dict)
     loads: Annotated[dict[Name, Load], Meta(description="what is controlled")] = field(default_factory=dict)
+    schedules: Annotated[
+        dict[Name, tuple[ScheduleWindow, ...]],
+        Meta(description="weekly windows by load; of those that set the same value the later in the list wins"),
+    ] = field(default_factory=dict)
 
 
 def currents_of(load: Evse | Device, site: Site) -> tuple[float, float]:

@@ -263,6 +263,7 @@ _EXAMPLES = {
     "fields": "{power_w: path.to.power}",
     "command_topic": "relay/set",
     "state_topic": "relay/state",
+    "when": "mon-fri 22:00-06:00",
 }
 _CHECKS: dict[type, Callable[[Any, Node, str, Reading], Any]] = {
     inspect.StructType: _struct,

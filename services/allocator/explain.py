@@ -97,6 +97,8 @@ def _line(said: Said, load: PlannedLoad) -> LoadDecision:
         load=load.name,
         mode=load.mode,
         by_hand=load.by_hand,
+        by_schedule=load.by_schedule,
+        until=load.until,
         status=state.status if state is not None else "unavailable",
         measured_a=state.measured_a if state is not None else None,
         phases=load.phase_names,
@@ -133,7 +135,8 @@ def told_line(line: LoadDecision) -> str:
     """Return what makes a decision worth telling again when it changes: all but figures that move with each reading."""
     bound = "" if line.bound is None else bound_text(line.bound)
     wired = line.wiring if line.wiring != "corrected" else f"on {line.phases}"
-    return f"{line.status} {line.mode} {line.by_hand} {line.reason} {line.rule} {bound} {wired}"
+    who = f"{line.by_hand} {line.by_schedule} {line.until}"
+    return f"{line.status} {line.mode} {who} {line.reason} {line.rule} {bound} {wired}"
 
 
 def _reason(setpoint_ma: int, rule: str, share: Share, wish: str) -> str:

@@ -50,6 +50,8 @@ class InForce(Struct, frozen=True):
     site: Site
     overrides: tuple[Override, ...]
     grid_meter: str
+    scheduled: tuple[Override, ...] = ()
+    """What schedules set."""
 
 
 def noted(journal: Journal, facts: Facts, now_s: float) -> Journal:
@@ -124,6 +126,7 @@ def basis_of(journal: Journal, memory: Memory, in_force: InForce, *, now_s: floa
         configuration=Raw(msgspec.json.encode(_without_devices(in_force.site))),
         grid_meter=in_force.grid_meter,
         overrides=in_force.overrides,
+        scheduled=in_force.scheduled,
         memory=Raw(encode(memory)),
         facts=tuple(facts),
     )

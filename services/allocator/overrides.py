@@ -1,10 +1,11 @@
 """Values set by hand, beside the site file: applying a command, and ending what is over. Pure.
 
-An override ends at its time, when it is cleared, and when the file changes the value that it lies over. Nothing set by
-hand can exceed the site file: a limit is only ever lowered (faults.md F6).
+An override ends at its time, when it is cleared, and when the file changes the value that it lies over. Without a time
+it ends when the load's schedule next changes that value. Nothing set by hand can exceed the site file: a limit is only
+ever lowered (faults.md F6).
 """
 
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import assert_never
 
 from msgspec.structs import replace
@@ -18,12 +19,16 @@ from evenload.contracts.commands import (
     SetLimit,
     SetMode,
     SetPriority,
+    SetSchedule,
     SetTarget,
     SiteCommand,
 )
 from evenload.contracts.records import Override
+from evenload.contracts.schedules import ScheduleWindow
+from evenload.site.check_schedules import MOST_WINDOWS, window_faults
 from evenload.site.devices import aim_of
 from evenload.site.schema import Device, Load, Site, currents_of
+from services.allocator.schedules import LAID_BY, change_of, windows_of
 
 Overrides = tuple[Override, ...]
 LIVES_MOST = 10_000
@@ -45,6 +50,8 @@ def file_value(site: Site, item: Override) -> str:
     load = site.loads.get(item.load)
     if load is None:
         return "?"
+    if item.schedule is not None:
+        return schedule_text(site.schedules.get(item.load, ()))
     if item.mode is not None:
         return load.mode
     if item.priority is not None:
@@ -54,8 +61,46 @@ def file_value(site: Site, item: Override) -> str:
     return f"{currents_of(load, site)[1]:g}"
 
 
-def applied(site: Site, overrides: Overrides, command: SiteCommand, now: datetime) -> tuple[Overrides, CommandReply]:
-    """Return the overrides after `command`, and its answer."""
+def schedule_text(windows: tuple[ScheduleWindow, ...]) -> str:
+    """Return windows in one line, as `mon-fri 22:00-06:00 standard 10 A`; `none` for none."""
+    return "; ".join(_window_text(window) for window in windows) or "none"
+
+
+def _window_text(window: ScheduleWindow) -> str:
+    limit = "" if window.max_a is None else f"{window.max_a:g} A"
+    target = "" if window.target_c is None else f"{window.target_c:g} °C"
+    return " ".join(part for part in (window.when, window.mode, limit, target) if part)
+
+
+def applied(
+    site: Site, overrides: Overrides, command: SiteCommand, now: datetime, *, zone: tzinfo = UTC
+) -> tuple[Overrides, CommandReply]:
+    """Return the overrides after `command`, and its answer, with times in the site's `zone`."""
+    kept, reply = _applied(site, overrides, _until_changed(site, overrides, command, now, zone=zone), now)
+    changed = [item for item in kept if item not in overrides]
+    if not isinstance(reply, CommandAccepted) or len(changed) != 1:
+        return kept, reply
+    return kept, replace(reply, text=f"{reply.text}, {_ends(changed[0], command, zone)}")
+
+
+def _ends(item: Override, command: SiteCommand, zone: tzinfo) -> str:
+    if item.until is None:
+        return "until cleared"
+    at = item.until.astimezone(zone).isoformat(timespec="minutes")
+    return f"until {at}" if command.until is not None else f"until {at}, when its schedule changes it"
+
+
+def _until_changed(
+    site: Site, overrides: Overrides, command: SiteCommand, now: datetime, *, zone: tzinfo
+) -> SiteCommand:
+    """Return the command with the next change of the schedule as its end, where it has none and there is one."""
+    if command.until is not None or command.keeps or not isinstance(command, SetMode | SetLimit | SetTarget):
+        return command
+    key = {SetMode: "mode", SetLimit: "max_a", SetTarget: "target_c"}[type(command)]
+    return replace(command, until=change_of(windows_of(site, overrides, command.load), key, now, zone))
+
+
+def _applied(site: Site, overrides: Overrides, command: SiteCommand, now: datetime) -> tuple[Overrides, CommandReply]:
     if command.until is not None and (command.until.tzinfo is None or command.until <= now):
         why = f"until {command.until.isoformat()} is not in the future"
         return overrides, CommandRejected(why=why, remedy="give a later time, with its offset from UTC")
@@ -79,6 +124,9 @@ def applied(site: Site, overrides: Overrides, command: SiteCommand, now: datetim
         case SetTarget():
             item = Override(load=command.load, target_c=command.target_c, until=command.until, by=command.by, at=now)
             return _for_load(site, overrides, item, f"target {command.target_c:g} °C")
+        case SetSchedule():
+            item = Override(load=command.load, schedule=command.windows, until=command.until, by=command.by, at=now)
+            return _for_load(site, overrides, item, f"schedule {schedule_text(command.windows)}")
         case _:
             assert_never(command)
 
@@ -87,7 +135,7 @@ def _for_load(site: Site, overrides: Overrides, item: Override, text: str) -> tu
     load = site.loads.get(item.load or "")
     if load is None:
         return overrides, _unknown_load(site, item.load)
-    fault = _limit_fault(site, load, item) or _wish_fault(load, item)
+    fault = _limit_fault(site, load, item) or _wish_fault(load, item) or _schedule_fault(site, load, item)
     if fault is not None:
         return overrides, fault
     return _laid(site, overrides, item, f"{item.load}: {text}")
@@ -129,22 +177,28 @@ def _wish_fault(load: Load, item: Override) -> CommandRejected | None:
     return None
 
 
+def _schedule_fault(site: Site, load: Load, item: Override) -> CommandRejected | None:
+    windows = item.schedule or ()
+    if len(windows) > MOST_WINDOWS:
+        return CommandRejected(why=f"{len(windows)} windows", remedy=f"{MOST_WINDOWS} are the most of one load")
+    for window in windows:
+        for _, what, remedy in window_faults(window, load, site):
+            return CommandRejected(why=f"{_window_text(window)}: {what}", remedy=remedy)
+    return None
+
+
 def _laid(site: Site, overrides: Overrides, item: Override, text: str) -> tuple[Overrides, CommandReply]:
     """Replace the older one over the same value."""
     kept = tuple(other for other in overrides if _over(other) != _over(item))
-    ends = f"until {item.until.isoformat(timespec='seconds')}" if item.until is not None else "until cleared"
     stamped = replace(item, file_value=file_value(site, item))
-    return (*kept, stamped), CommandAccepted(text=f"{text}, {ends}")
+    return (*kept, stamped), CommandAccepted(text=text)
 
 
-def _over(item: Override) -> tuple[str | None, bool, bool, bool, bool]:
-    return (
-        item.load,
-        item.mode is not None,
-        item.priority is not None,
-        item.max_a is not None,
-        item.target_c is not None,
-    )
+def _over(item: Override) -> tuple[str | None, ...]:
+    """Return what an override lies over: the load, and the values that it sets."""
+    sets = [key for key, value in LAID_BY.items() if value(item) is not None]
+    sets += ["priority"] if item.priority is not None else []
+    return (item.load, *sets, *(["schedule"] if item.schedule is not None else []))
 
 
 def _cleared(site: Site, overrides: Overrides, command: ClearOverride) -> tuple[Overrides, CommandReply]:

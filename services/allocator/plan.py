@@ -8,6 +8,7 @@ L3 = 4.
 
 import hashlib
 import math
+from datetime import datetime
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -60,6 +61,9 @@ class PlannedLoad(Struct, frozen=True, kw_only=True):
     """The widest gap between the levels that it knows: what is given back leaves room for the next one."""
     wish: str = ""
     """Why it offers what it offers, in its own words; empty = it offers nothing of its own."""
+    by_schedule: bool = False
+    until: datetime | None = None
+    """When what is set by hand, else by schedule, next ends by itself; None = never."""
 
 
 class Node(Struct, frozen=True, kw_only=True):
@@ -103,12 +107,12 @@ class Plan(Struct, frozen=True, kw_only=True):
         return math.floor(power_w * MA / self.site.voltage_v + 1e-6)
 
 
-def compile_plan(site: Site, overrides: tuple[Override, ...] = ()) -> Plan:
-    """Return the plan of a checked site with the overrides that are in force laid over it.
+def compile_plan(site: Site, overrides: tuple[Override, ...] = (), scheduled: tuple[Override, ...] = ()) -> Plan:
+    """Return the plan of a checked site with what its schedules set, then what is set by hand, laid over it.
 
     Failsafe currents are the file's, whatever is overridden: they are what was proven and what the devices hold.
     """
-    effective = _with_overrides(site, overrides)
+    effective = _with_overrides(site, (*scheduled, *overrides))
     names = sorted(effective.loads)
     index = {name: position for position, name in enumerate(names)}
     circuits = _circuits(effective)
@@ -116,9 +120,13 @@ def compile_plan(site: Site, overrides: tuple[Override, ...] = ()) -> Plan:
     order = sorted(circuits)
     number = {circuit: position for position, circuit in enumerate(order)}
     by_hand = {item.load for item in overrides if item.load}
+    by_schedule = {item.load for item in scheduled}
+    ends = {load: _first_end(load, overrides) or _first_end(load, scheduled) for load in by_hand | by_schedule}
     failsafe = failsafe_currents(site)
     capped = {
-        item.load: _ma(item.max_a) // STEP_MA * STEP_MA for item in overrides if item.load and item.max_a is not None
+        item.load: _ma(item.max_a) // STEP_MA * STEP_MA
+        for item in (*scheduled, *overrides)
+        if item.load and item.max_a is not None
     }
     loads = tuple(
         _planned(name, effective, tuple(number[c] for c in chains[name]), failsafe.get(name, 0.0)) for name in names
@@ -137,7 +145,14 @@ def compile_plan(site: Site, overrides: tuple[Override, ...] = ()) -> Plan:
         site=effective,
         phase_count=len(effective.phases),
         site_mask=sum(BITS[phase] for phase in effective.phases),
-        loads=tuple(_by_hand(load, index[load.name], load.name in by_hand, capped.get(load.name)) for load in loads),
+        loads=tuple(
+            replace(
+                _by_hand(load, index[load.name], load.name in by_hand, capped.get(load.name)),
+                by_schedule=load.name in by_schedule,
+                until=ends.get(load.name),
+            )
+            for load in loads
+        ),
         nodes=nodes,
         distribution=effective.distribution,
         meters=_meters_by_role(effective),
@@ -156,6 +171,11 @@ def _by_hand(load: PlannedLoad, index: int, by_hand: bool, cap_ma: int | None) -
     """Return the load in its place, with the limit by hand; what is all or nothing has none."""
     most_ma = load.max_ma if cap_ma is None or load.all_or_nothing else max(load.min_ma, min(load.max_ma, cap_ma))
     return replace(load, index=index, by_hand=by_hand, max_ma=most_ma)
+
+
+def _first_end(load: str | None, items: tuple[Override, ...]) -> datetime | None:
+    """Return when the first of a load's values ends by itself."""
+    return min((item.until for item in items if item.load == load and item.until is not None), default=None)
 
 
 def _ma(current_a: float) -> int:

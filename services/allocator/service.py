@@ -17,6 +17,7 @@ from evenload.runtime.bus import BusError, Conflict, Subscription
 from evenload.runtime.service import Context
 from evenload.runtime.site_config import watch_sites
 from evenload.site.schema import Site
+from evenload.site.windows import zone_of
 from services.allocator.lease_service import Lease
 from services.allocator.memory_service import Keeper
 from services.allocator.metrics import AllocatorMetrics
@@ -234,9 +235,11 @@ class Allocator:
         if config is None or subject.split(".")[2] != command.site:
             why = f"the command names site {command.site!r} on {subject}"
             return encode(CommandRejected(why=why, remedy="send it on its own site's subject"))
-        now = self.ctx.clock.utc()
+        now, zone = self.ctx.clock.utc(), zone_of(config.site.time_zone)
         try:
-            reply = await self._change_overrides(command.site, lambda site, items: applied(site, items, command, now))
+            reply = await self._change_overrides(
+                command.site, lambda site, items: applied(site, items, command, now, zone=zone)
+            )
         except BusError as fault:
             return encode(CommandRejected(why=f"not stored: {fault}", remedy="try again when the bus is back"))
         assert reply is not None

@@ -6,6 +6,7 @@ Handlers only store and ring; whatever arrived until the engine runs is decided 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -17,6 +18,7 @@ from evenload.runtime.bus import BusDown, BusError, Subscription
 from evenload.runtime.order import Order, Verdict, judge
 from evenload.runtime.service import Context
 from evenload.site.schema import Site
+from evenload.site.windows import zone_of
 from services.allocator.engine import Outcome, decide
 from services.allocator.facts import Facts, Heard, is_news
 from services.allocator.journal import BASIS_S, InForce, Journal, Why, basis_of, is_due, noted, numbered, told
@@ -26,10 +28,13 @@ from services.allocator.metrics import AllocatorMetrics
 from services.allocator.outside import acceptable, heard_limit
 from services.allocator.overrides import Overrides, in_force
 from services.allocator.plan import Plan, compile_plan
+from services.allocator.schedules import Scheduled, scheduled
 
 LISTEN_S = 1.0
 STALE_IMAGE_S = 1.0
 WITHHELD_S = 0.2
+SET_BACK = timedelta(seconds=1)
+"""A wall clock that was set back by more makes the schedules be looked at anew."""
 _READING = Codec(MeterReading, "MeterReading")
 _STATE = Codec(LoadState, "LoadState")
 _LIMIT = Codec(SiteLimit, "SiteLimit")
@@ -68,8 +73,10 @@ class SiteTask:
 
     def __init__(self, ctx: Context, metrics: AllocatorMetrics, config: Config, owns: Callable[[], bool]) -> None:
         self.ctx, self.metrics, self.config, self._owns = ctx, metrics, config, owns
-        self.plan: Plan = compile_plan(config.site, config.overrides)
         self._laid = config.overrides
+        self.scheduled = Scheduled()
+        self._compiled_at = ctx.clock.utc()
+        self.plan: Plan = self._compiled(config)
         self.memory: Memory = first_memory()
         self.epoch = 0
         self.seen_epoch = 0
@@ -123,10 +130,28 @@ class SiteTask:
     def configure(self, config: Config) -> None:
         """Put another site file or other overrides in force; decided on at once."""
         self.config = config
-        self._laid = in_force(config.site, config.overrides, self.ctx.clock.utc())
-        self.plan = compile_plan(config.site, self._laid)
+        self.plan = self._compiled(config)
         self._basis_due = self._basis_due or "configuration"
         self._wake("configuration", None)
+
+    def _compiled(self, config: Config) -> Plan:
+        """Return the plan as it is now: the file, what the schedules set, what is set by hand."""
+        now = self._compiled_at = self.ctx.clock.utc()
+        site = config.site
+        live = self._laid = in_force(site, config.overrides, now)
+        self.scheduled = scheduled(site, live, now, zone_of(site.time_zone))
+        return compile_plan(site, live, self.scheduled.values)
+
+    def _keep_schedule(self) -> None:
+        """Compile the plan anew when a schedule changes something, or the wall clock was set back."""
+        now, change = self.ctx.clock.utc(), self.scheduled.next_change
+        if (change is not None and now >= change) or now < self._compiled_at - SET_BACK:
+            self.configure(self.config)
+
+    def _schedule_in_s(self) -> float:
+        """Return in how many seconds a schedule changes something, s ≥ 0."""
+        change = self.scheduled.next_change
+        return float("inf") if change is None else max(0.0, (change - self.ctx.clock.utc()).total_seconds())
 
     def on_reading(self, subject: str, data: bytes) -> None:
         """Store a meter reading."""
@@ -227,6 +252,7 @@ class SiteTask:
         """Decide once and send; return in how many seconds to decide again without a new fact."""
         if not self.epoch or not self._owns():
             return STALE_IMAGE_S
+        self._keep_schedule()
         began_s = time.perf_counter()
         now_s = self.ctx.clock.monotonic()
         cause, cause_at_s = (self._cause, self._cause_at_s) if self._cause else ("timer", None)
@@ -244,12 +270,12 @@ class SiteTask:
         self.metrics.decisions.labels(self.name).inc()
         if now_s - self._basis_s >= BASIS_S:
             self._tell_basis("period", facts, now_s)
-        return outcome.wake_in_s
+        return min(outcome.wake_in_s, self._schedule_in_s())
 
     def _tell_basis(self, why: Why, facts: Facts, now_s: float) -> bool:
         """Tell what the decisions from here on stand on; with a taken site a new run of them begins."""
         journal = Journal(seen=facts) if why == "taken" else self._journal
-        in_force_now = InForce(self.config.site, self._laid, self.plan.grid_meter)
+        in_force_now = InForce(self.config.site, self._laid, self.plan.grid_meter, self.scheduled.values)
         basis = basis_of(journal, self.memory, in_force_now, now_s=now_s, at=self.ctx.clock.utc(), why=why)
         try:
             sent = self.ctx.bus.publish(subjects.basis(self.name), replace(basis, config_rev=self.config.config_rev))

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from evenload.contracts import basis, commands, events, records
+from evenload.contracts import basis, commands, events, records, schedules
 from evenload.contracts.phases import PerPhase
 
 AT = datetime(2026, 6, 1, 10, 15, 30, 250_000, tzinfo=UTC)
@@ -47,10 +47,13 @@ TRANSACTION: dict[str, Any] = {
     "received_at": AT,
 }
 COMMAND: dict[str, Any] = {"site": "home", "by": "evenload set", "until": LATER}
+WINDOW = schedules.ScheduleWindow(when="mon-fri 22:00-06:00", mode="standard", max_a=10.0, target_c=60.0)
 DECIDED = events.LoadDecision(
     load="wallbox",
     mode="solar_priority",
     by_hand=True,
+    by_schedule=True,
+    until=LATER,
     status="charging",
     measured_a=CURRENT,
     phases=("L1", "L2", "L3"),
@@ -163,6 +166,7 @@ _SAMPLES: tuple[msgspec.Struct, ...] = (
         configuration=msgspec.Raw(b'{"site":"home"}'),
         grid_meter="6f1a2b",
         overrides=(records.Override(load="wallbox", mode="off", at=AT, file_value="standard"),),
+        scheduled=(records.Override(load="wallbox", max_a=8.0, until=LATER, by="schedule", at=AT),),
         memory=msgspec.Raw(b'{"loads":{}}'),
         facts=(LIMIT_HELD,),
     ),
@@ -194,6 +198,7 @@ _SAMPLES: tuple[msgspec.Struct, ...] = (
     commands.SetLimit(**COMMAND, load="wallbox", max_a=10.0),
     commands.SetTarget(**COMMAND, load="boiler", target_c=60.0),
     commands.SetDistribution(**COMMAND, distribution="shared"),
+    commands.SetSchedule(**COMMAND, load="wallbox", windows=(WINDOW,)),
     commands.ClearOverride(**COMMAND, load="wallbox"),
     commands.CommandAccepted(text="wallbox: mode solar_only until 18:00"),
     commands.CommandRejected(why="no load named walbox", remedy="did you mean wallbox?"),
@@ -208,7 +213,8 @@ _SAMPLES: tuple[msgspec.Struct, ...] = (
                 mode="off",
                 priority=1,
                 max_a=10.0,
-                target_c=60.0,
+                target_c=55.0,
+                schedule=(WINDOW,),
                 distribution="shared",
                 until=LATER,
                 by="evenload set",

@@ -8,15 +8,16 @@ import pytest
 from msgspec.structs import replace
 
 from evenload.contracts import subjects
-from evenload.contracts.commands import ClearOverride, CommandAccepted, CommandRejected, SetLimit, SetMode
+from evenload.contracts.commands import ClearOverride, CommandAccepted, CommandRejected, SetLimit, SetMode, SetSchedule
 from evenload.contracts.events import MeterReading, SiteLimit
 from evenload.contracts.phases import PerPhase
 from evenload.contracts.records import EpochRecord, OverrideRecord, OwnerRecord
+from evenload.contracts.schedules import ScheduleWindow
 from evenload.contracts.wire import decode_as, encode
 from evenload.runtime.apply import apply_site
 from services.allocator.keeping import KeptMemory
 from services.allocator.memory import LimitMemory, Wiring, first_memory
-from tests.integration.allocator.world import SITE, World, world
+from tests.integration.allocator.world import SITE, ShiftedClock, World, world
 
 
 @pytest.fixture
@@ -170,3 +171,17 @@ async def test_a_memory_is_taken_only_after_its_former_owner_let_go(here: World)
         assert here.epoch == 0
         await owners.delete("elsewhere-0")
         await here.until(lambda: here.epoch > 0)
+
+
+async def test_a_schedule_takes_force_at_its_time_and_by_hand_holds_until_its_next_change(here: World) -> None:
+    windows = "schedules: {car: [{when: mon 22:00-23:00, mode: off}], guest: [{when: mon 22:00-23:00, max_a: 8}]}"
+    await apply_site(here.bus, f"{SITE}{windows}\n", "home.yaml", datetime.now(UTC))
+    async with here.allocator("one", ShiftedClock(datetime(2026, 6, 22, 21, 59, 56, tzinfo=UTC))):
+        await here.until(lambda: here.held_a.get("car", 0.0) >= 6.0)
+        await here.until(lambda: here.held_a["car"] == 0.0)
+        reply = await here.command(SetMode(site="home", load="car", mode="standard"))
+        assert reply.text == "car: mode standard, until 2026-06-22T23:00+00:00, when its schedule changes it"
+        await here.until(lambda: here.held_a["car"] >= 6.0)
+        night = ScheduleWindow(when="22:00-22:30", mode="off")
+        reply = await here.command(SetSchedule(site="home", load="guest", windows=(night,)))
+        assert isinstance(reply, CommandAccepted)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from msgspec import json
@@ -15,7 +15,7 @@ from evenload.contracts.phases import PerPhase
 from evenload.contracts.wire import Codec, encode
 from evenload.runtime.apply import apply_site
 from evenload.runtime.bus import BusDown
-from evenload.runtime.clock import SystemClock
+from evenload.runtime.clock import Clock, SystemClock
 from evenload.runtime.declared import ensure
 from evenload.runtime.memory_bus import MemoryBus, MemoryNetwork
 from evenload.runtime.service import Context
@@ -33,6 +33,17 @@ loads:
 """
 BEAT_S = 0.2
 _REPLY = Codec(CommandReply, "reply")
+
+
+class ShiftedClock(SystemClock):
+    """The machine's clock with another wall clock."""
+
+    def __init__(self, wall: datetime) -> None:
+        self._wall, self._began_s = wall, self.monotonic()
+
+    def utc(self) -> datetime:
+        """Return the given wall clock, which goes on."""
+        return self._wall + timedelta(seconds=self.monotonic() - self._began_s)
 
 
 class World:
@@ -98,9 +109,9 @@ class World:
         return _REPLY.decode(await self.bus.request(subject, encode(command)))
 
     @asynccontextmanager
-    async def allocator(self, name: str) -> AsyncIterator[Context]:
+    async def allocator(self, name: str, clock: Clock | None = None) -> AsyncIterator[Context]:
         """Run one allocator process."""
-        ctx = Context("allocator", MemoryBus(name, self.network, SystemClock()), SystemClock(), Settings())
+        ctx = Context("allocator", MemoryBus(name, self.network, SystemClock()), clock or SystemClock(), Settings())
         await run(ctx)
         try:
             yield ctx

@@ -15,7 +15,8 @@ from evenload.cli.running import Running, data_dir_of
 from evenload.cli.set_command import command_from, until_from
 from evenload.cli.station import instructions
 from evenload.cli.supervisor import LONGEST_WAIT_S, STEADY_S, next_wait_s, trim
-from evenload.contracts.commands import ClearOverride, SetDistribution, SetLimit, SetMode, SetPriority
+from evenload.contracts.commands import ClearOverride, SetDistribution, SetLimit, SetMode, SetPriority, SetSchedule
+from evenload.contracts.schedules import ScheduleWindow
 
 GOOD = """\
 site: home
@@ -108,6 +109,19 @@ def test_an_unreachable_system_is_told_with_its_address() -> None:
     [
         ("mode", "solar_only", SetMode(site="home", load="wallbox", mode="solar_only")),
         ("mode", "continuous", SetMode(site="home", load="wallbox", mode="standard")),
+        (
+            "schedule",
+            "mon-fri 22:00-06:00 continuous; sat 10A solar_only",
+            SetSchedule(
+                site="home",
+                load="wallbox",
+                windows=(
+                    ScheduleWindow(when="mon-fri 22:00-06:00", mode="standard"),
+                    ScheduleWindow(when="sat", mode="solar_only", max_a=10.0),
+                ),
+            ),
+        ),
+        ("schedule", "none", SetSchedule(site="home", load="wallbox")),
         ("priority", "2", SetPriority(site="home", load="wallbox", priority=2)),
         ("limit", "10.5", SetLimit(site="home", load="wallbox", max_a=10.5)),
         ("limit", "10A", SetLimit(site="home", load="wallbox", max_a=10.0)),
