@@ -142,6 +142,9 @@ takeover: setup  ## N=20: allocators killed, paused, ended under load: takeover 
 .PHONY: dynamics
 dynamics: setup  ## overloads, stops and energy in closed loop, a cloudy day beside a peer; PLOT=FILE draws the trade-off
 	@$(BIN)/python -m bench.dynamics $(if $(PLOT),--plot $(PLOT))
+.PHONY: thermal
+thermal: setup  ## N=100 DAYS=30: synthetic tanks and rooms: are they learned, are their deadlines met
+	@$(BIN)/python -m bench.thermal --bodies $(or $(N),100) --days $(or $(DAYS),30)
 
 .PHONY: lock
 lock: setup  ## pin the newest allowed versions in requirements*.txt
