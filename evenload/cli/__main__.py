@@ -8,6 +8,7 @@ from evenload.cli.demo import demo
 from evenload.cli.detect import detect
 from evenload.cli.doctor import doctor
 from evenload.cli.nats import nats
+from evenload.cli.plan_command import plan_command
 from evenload.cli.probe import probe
 from evenload.cli.record import record
 from evenload.cli.replay import replay
@@ -59,6 +60,7 @@ COMMANDS = (
     status,
     why,
     set_command,
+    plan_command,
     run,
     schema,
     station,

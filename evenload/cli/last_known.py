@@ -9,6 +9,7 @@ import msgspec
 from evenload.cli.status_view import StatusEvent, View, heard
 from evenload.contracts import subjects
 from evenload.contracts.events import Alert, Decision, LoadState, MeterReading
+from evenload.contracts.plan_events import LoadPlan
 from evenload.contracts.wire import ContractError, decode_as
 from evenload.runtime.bus import Bus, BusTimeout
 from evenload.runtime.clock import Clock
@@ -19,12 +20,13 @@ ASK_S = 2.0
 
 
 async def last_known(bus: Bus, clock: Clock) -> View:
-    """Return the view made of the newest stored decisions, load states, readings and alerts."""
+    """Return the view made of the newest stored decisions, load states, readings, plans and alerts."""
     view = View()
     for stream, pattern, wanted in (
         ("history", subjects.decision(), Decision),
         ("history", subjects.load_state(), LoadState),
         ("history", subjects.reading(), MeterReading),
+        ("load_plans", subjects.load_plan(), LoadPlan),
         ("alerts", subjects.alerts(), Alert),
     ):
         for subject in await _stored_subjects(bus, stream, pattern):
@@ -55,7 +57,7 @@ async def newest(bus: Bus, stream: str, subject: str, wanted: type[Wanted]) -> W
 
 def _age_s(event: StatusEvent, now: datetime) -> float:
     """Return how old a stored event is by its own time; only for showing."""
-    if isinstance(event, Alert):
+    if isinstance(event, Alert | LoadPlan):
         return 0.0
     said_at = event.decided_at if isinstance(event, Decision) else event.measured_at
     return max(0.0, (now - said_at).total_seconds())

@@ -38,10 +38,17 @@ from evenload.runtime.settings import Settings
 from evenload.site.findings import ConfigError
 from evenload.site.load import load_text
 
-SERVICES = ("meter_ingest", "plug_control", "ocpp_gateway", "allocator")
+SERVICES = ("meter_ingest", "plug_control", "ocpp_gateway", "allocator", "planner")
 OUTWARD = "home_assistant"
 """Runs beside them as soon as a site says `mqtt: {discovery: true}`."""
-HTTP_PORTS = {"allocator": 9110, "meter_ingest": 9111, "ocpp_gateway": 9112, "plug_control": 9113, OUTWARD: 9114}
+HTTP_PORTS = {
+    "allocator": 9110,
+    "meter_ingest": 9111,
+    "ocpp_gateway": 9112,
+    "plug_control": 9113,
+    OUTWARD: 9114,
+    "planner": 9115,
+}
 CONNECT_S = 15.0
 LAST_S = 0.8
 """What is left of the 5 s for connection and server once the services have ended."""

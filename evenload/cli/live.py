@@ -11,12 +11,13 @@ from evenload.cli.status_table import render
 from evenload.cli.status_view import StatusEvent, View, heard, noted, without
 from evenload.contracts import subjects
 from evenload.contracts.events import Alert, Decision, LoadState, MeterReading
+from evenload.contracts.plan_events import LoadPlan
 from evenload.contracts.wire import Codec, ContractError
 from evenload.runtime.bus import Bus
 from evenload.runtime.clock import Clock
 
 FASTEST_S, SLOWEST_S = 0.25, 1.0
-_CODEC = Codec(Decision | LoadState | Alert | MeterReading, "status event")
+_CODEC = Codec(Decision | LoadState | Alert | MeterReading | LoadPlan, "status event")
 
 
 class Watch:
@@ -30,7 +31,8 @@ class Watch:
     async def start(self) -> None:
         """Begin with what was said last and follow from there."""
         self.view = await last_known(self._bus, self._clock)
-        for subject in (subjects.decision(), subjects.load_state(), subjects.alerts(), subjects.reading()):
+        wanted = subjects.decision(), subjects.load_state(), subjects.alerts(), subjects.reading(), subjects.load_plan()
+        for subject in wanted:
             await self._bus.subscribe(subject, self._take)
         self.changed.set()
 

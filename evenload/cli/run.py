@@ -5,7 +5,7 @@ import sys
 
 import click
 
-SERVICES = ("meter_ingest", "allocator", "ocpp_gateway", "plug_control", "home_assistant")
+SERVICES = ("meter_ingest", "allocator", "ocpp_gateway", "plug_control", "planner", "home_assistant")
 EXAMPLES = """\b
 Examples:
   EVENLOAD_NATS_URL=nats://nats:4222 evenload run allocator

@@ -12,9 +12,11 @@ from rich.panel import Panel
 from rich.table import Column, Table
 from rich.text import Text
 
+from evenload.cli.plan_text import progress
 from evenload.cli.status_view import SiteView, View, newest, silent_s
 from evenload.contracts.events import Alert, Decision, InputUsed, LoadDecision, LoadState, MeterReading, Timer
 from evenload.contracts.phases import PHASES, PerPhase
+from evenload.contracts.plan_events import LoadPlan
 
 BAR_CELLS = 14
 WIDE = 110
@@ -164,7 +166,7 @@ def _power_text(power_w: float) -> str:
 
 def _loads(site: SiteView, decision: Decision, now_s: float, width: int) -> Table:
     since_s = 0.0 if site.decided_at_s is None else now_s - site.decided_at_s
-    rows = [_load_row(load, site.states.get(load.load), since_s) for load in decision.loads]
+    rows = [_load_row(load, site.states.get(load.load), site.plans.get(load.load), since_s) for load in decision.loads]
     return _wide(rows) if width >= WIDE else _narrow(rows)
 
 
@@ -192,7 +194,7 @@ def _below(above: Text, below: Text) -> Text:
     return Text("\n").join([above, below])
 
 
-def _load_row(load: LoadDecision, state: LoadState | None, since_s: float) -> tuple[Text, ...]:
+def _load_row(load: LoadDecision, state: LoadState | None, plan: LoadPlan | None, since_s: float) -> tuple[Text, ...]:
     told_a = load.measured_a if state is None or load.wiring == "corrected" else state.measured_a
     return (
         _name(load),
@@ -201,7 +203,7 @@ def _load_row(load: LoadDecision, state: LoadState | None, since_s: float) -> tu
         Text(f"{load.setpoint_a:4.1f} A", style="bold" if load.setpoint_a > 0 else "dim"),
         Text(_measured(told_a)),
         Text(_reason(load, since_s)),
-        Text(_next(load, since_s)),
+        Text(_next(load, plan, since_s)),
     )
 
 
@@ -218,8 +220,8 @@ def _mode(load: LoadDecision) -> Text:
     text = Text(load.mode)
     if load.by_hand:
         text.append(" by hand", style="magenta")
-    elif load.by_schedule:
-        text.append(" by schedule", style="cyan")
+    elif load.by_plan or load.by_schedule:
+        text.append(" by plan" if load.by_plan else " by schedule", style="cyan")
     return text
 
 
@@ -258,13 +260,15 @@ def _reason(load: LoadDecision, since_s: float) -> str:
     return f"{reason}; could get {load.could_get_a:.1f} A" if idle else reason
 
 
-def _next(load: LoadDecision, since_s: float) -> str:
+def _next(load: LoadDecision, plan: LoadPlan | None, since_s: float) -> str:
     """Return what comes next and when: its timer where the reason does not say it, and when its mode or limit ends."""
     parts = []
     if load.timer is not None and not _names(load.reason, load.timer):
         parts.append(f"{load.timer.name.replace('_', ' ')} {_left(load.timer, since_s)}")
     if load.until is not None:
         parts.append(f"{'by hand' if load.by_hand else 'so'} until {load.until.astimezone():%a %H:%M}")
+    if plan is not None and plan.ready_at is not None:
+        parts.append(f"plan: {progress(plan)}")
     return ", ".join(parts)
 
 

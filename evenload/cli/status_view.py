@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from evenload.contracts.events import Alert, Decision, LoadState, MeterReading, MeterRole
+from evenload.contracts.plan_events import LoadPlan
 
 DECISION_PERIOD_S = 60.0
 LATE_S = 5.0
@@ -26,6 +27,7 @@ class SiteView(Struct, frozen=True, kw_only=True):
     alerts: dict[str, Alert] = {}
     readings: dict[str, MeterReading] = {}
     read_at_s: dict[str, float] = {}
+    plans: dict[str, LoadPlan] = {}
 
 
 class View(Struct, frozen=True, kw_only=True):
@@ -35,7 +37,7 @@ class View(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
-StatusEvent = Decision | LoadState | Alert | MeterReading
+StatusEvent = Decision | LoadState | Alert | MeterReading | LoadPlan
 
 
 def heard(view: View, event: StatusEvent, now_s: float) -> View:
@@ -45,6 +47,8 @@ def heard(view: View, event: StatusEvent, now_s: float) -> View:
         after = replace(before, decision=event, decided_at_s=now_s)
     elif isinstance(event, LoadState):
         after = replace(before, states={**before.states, event.load: event})
+    elif isinstance(event, LoadPlan):
+        after = replace(before, plans={**before.plans, event.load: event})
     elif isinstance(event, MeterReading):
         read_at_s = {**before.read_at_s, event.meter: now_s}
         after = replace(before, readings={**before.readings, event.meter: event}, read_at_s=read_at_s)
@@ -95,6 +99,7 @@ def as_json(view: View) -> dict[str, Any]:
                 "decision": msgspec.to_builtins(site.decision),
                 "loads": {load: msgspec.to_builtins(state) for load, state in sorted(site.states.items())},
                 "readings": {meter: msgspec.to_builtins(read) for meter, read in sorted(site.readings.items())},
+                "plans": {load: msgspec.to_builtins(plan) for load, plan in sorted(site.plans.items())},
                 "alerts": [msgspec.to_builtins(alert) for _, alert in sorted(site.alerts.items())],
             }
             for name, site in sorted(view.sites.items())

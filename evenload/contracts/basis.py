@@ -29,5 +29,6 @@ class Basis(Event, frozen=True, kw_only=True):
     grid_meter: Annotated[str, Meta(description="digest of the grid meter in the site file: tells another")] = ""
     overrides: Annotated[tuple[Override, ...], Meta(description="values set by hand that are in force")] = ()
     scheduled: Annotated[tuple[Override, ...], Meta(description="values that schedules set, below those by hand")] = ()
+    planned: Annotated[tuple[Override, ...], Meta(description="values that slots of plans set, over all others")] = ()
     memory: Annotated[Raw, Meta(description="the allocator's memory after `step`, in a form of its own")]
     facts: Annotated[tuple[Held, ...], Meta(description="the newest event of each source")] = ()

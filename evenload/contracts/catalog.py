@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.json import schema_components
 
-from evenload.contracts import basis, commands, events, records, subjects
+from evenload.contracts import basis, commands, events, plan_events, records, subjects
 
 
 class Entry(Struct, frozen=True, kw_only=True):
@@ -36,6 +36,8 @@ COMMAND_NAMES: dict[type[commands.Command], str] = {
     commands.SetTarget: "set_target",
     commands.SetDistribution: "set_distribution",
     commands.SetSchedule: "set_schedule",
+    commands.SetPlan: "set_plan",
+    commands.ClearPlan: "clear_plan",
     commands.ClearOverride: "clear",
 }
 """Last token of each command's subject."""
@@ -82,6 +84,18 @@ EVENTS: tuple[Entry, ...] = (
         types=(events.SiteLimit,),
         publisher="the source: grid operator, tariff, installer",
         kept="stream `limits`, the last of each source",
+    ),
+    Entry(
+        where=subjects.forecast(_SITE, "<kind>"),
+        types=(plan_events.Forecast,),
+        publisher="planner (from the site file's `prices`), or any source on the bus",
+        kept="stream `forecasts`, the last of each kind",
+    ),
+    Entry(
+        where=subjects.load_plan(_SITE, "<load>"),
+        types=(plan_events.LoadPlan,),
+        publisher="planner; on change and each 60 s",
+        kept="stream `load_plans`, the last of each load",
     ),
     Entry(
         where=_named(subjects.alert(_SITE, "<kind>", ""), "<object>"),
@@ -131,6 +145,7 @@ BUCKETS: tuple[Entry, ...] = (
         publisher="allocator",
         kept="in memory, 5 s after the last sign of life",
     ),
+    Entry(where=subjects.PLANS, types=(records.PlanRecord, records.LearnedRecord), publisher="planner", kept="on disk"),
     Entry(where=subjects.EPOCHS, types=(records.EpochRecord,), publisher="allocator", kept="on disk"),
 )
 ALL: tuple[Entry, ...] = EVENTS + REQUESTS + BUCKETS

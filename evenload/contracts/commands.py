@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from evenload.contracts.events import AskedMode, Distribution
+from evenload.contracts.plans import Need
 from evenload.contracts.schedules import ScheduleWindow
 from evenload.contracts.units import Celsius, Name, Utc
 
@@ -69,13 +70,28 @@ class SetSchedule(Command, frozen=True, kw_only=True):
     windows: tuple[ScheduleWindow, ...] = ()
 
 
+class SetPlan(Command, frozen=True, kw_only=True):
+    """Replace a load's needs by others; none = no plan. What is asked for once ends with its deadline."""
+
+    load: Name
+    needs: tuple[Need, ...] = ()
+
+
+class ClearPlan(Command, frozen=True, kw_only=True):
+    """Return to the site file's plans of a load."""
+
+    load: Name
+
+
 class ClearOverride(Command, frozen=True, kw_only=True):
     """Return to the site file: one load's overrides, or the site's own when `load` is None."""
 
     load: Name | None = None
 
 
-SiteCommand = SetMode | SetPriority | SetLimit | SetTarget | SetDistribution | SetSchedule | ClearOverride
+SiteCommand = (
+    SetMode | SetPriority | SetLimit | SetTarget | SetDistribution | SetSchedule | SetPlan | ClearPlan | ClearOverride
+)
 
 
 class CommandAccepted(Struct, frozen=True, kw_only=True, tag=True, tag_field="type"):

@@ -197,6 +197,7 @@ class LoadDecision(Struct, frozen=True, kw_only=True):
     mode: Annotated[Mode, Meta(description="mode in force")]
     by_hand: Annotated[bool, Meta(description="an override by command is in force for this load")] = False
     by_schedule: Annotated[bool, Meta(description="a window of its schedule is in force")] = False
+    by_plan: Annotated[bool, Meta(description="a slot of its plan is in force")] = False
     until: Annotated[
         Utc | None, Meta(description="when what is set by hand, else by schedule, next ends by itself; None = never")
     ] = None

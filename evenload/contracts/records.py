@@ -5,8 +5,9 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from evenload.contracts.events import AskedMode, Distribution
+from evenload.contracts.plans import Need
 from evenload.contracts.schedules import ScheduleWindow
-from evenload.contracts.units import Amps, Celsius, Name, StationId, Utc
+from evenload.contracts.units import Amps, Celsius, Name, StationId, Utc, WattHours
 
 
 class SiteRecord(Struct, frozen=True, kw_only=True):
@@ -30,6 +31,9 @@ class Override(Struct, frozen=True, kw_only=True):
     schedule: Annotated[
         tuple[ScheduleWindow, ...] | None,
         Meta(description="its windows instead of the file's; empty = no schedule; none = the file's hold"),
+    ] = None
+    plan: Annotated[
+        tuple[Need, ...] | None, Meta(description="its needs instead of the file's; empty = no plan; none = the file's")
     ] = None
     distribution: Distribution | None = None
     until: Utc | None = None
@@ -60,6 +64,48 @@ class TagRecord(Struct, frozen=True, kw_only=True):
     """Bucket `tags`, key = keyed hash of an id tag: whose it is; removed, its transactions name nobody any more."""
 
     name: Annotated[str, Meta(min_length=1, max_length=64, description="as shown in `evenload transactions`")]
+
+
+class Counted(Struct, frozen=True, kw_only=True):
+    """Energy of one load as the planner counts it."""
+
+    total_wh: Annotated[WattHours, Meta(description="drawn since counting began, by counter where it has one, Wh")] = (
+        0.0
+    )
+    pending_wh: Annotated[
+        WattHours, Meta(description="drawn by its power since its counter last moved, Wh; what that shows replaces it")
+    ] = 0.0
+    counter_wh: Annotated[WattHours | None, Meta(description="the load's own counter when last heard, Wh")] = None
+    seen_at: Annotated[Utc | None, Meta(description="when it was last heard")] = None
+    goal: Annotated[str, Meta(description="the need that is counted for, with its begin")] = ""
+    goal_wh: Annotated[WattHours, Meta(description="drawn when that began, Wh")] = 0.0
+    soc_at: Annotated[Utc | None, Meta(description="when its vehicle's state of charge was last told")] = None
+    soc_wh: Annotated[WattHours, Meta(description="drawn then, Wh")] = 0.0
+
+
+class PlanRecord(Struct, frozen=True, kw_only=True):
+    """Bucket `plans`, key = site: what the planner has counted, for the next process."""
+
+    site: Name
+    counted: dict[Name, Counted] = {}
+
+
+class LearnedRow(Struct, frozen=True):
+    """Half an hour of a tank or room: the temperature moved by K, Wh in, kelvin hours above its surroundings, hours."""
+
+    moved_c: float
+    energy_wh: float
+    above_kelvin_h: float
+    length_h: float
+    joined: Annotated[bool, Meta(description="it begins where the row before ends")] = False
+
+
+class LearnedRecord(Struct, frozen=True, kw_only=True):
+    """Bucket `plans`, key = site.load: what the load's thermal model stands on, oldest first."""
+
+    site: Name
+    load: Name
+    rows: tuple[LearnedRow, ...] = ()
 
 
 class OwnerRecord(Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ SITES, OVERRIDES, STATIONS, OWNERS, MEMORY, EPOCHS = "sites", "overrides", "stat
 TAGS = "tags"
 TAG_KEY = "gateway.tag_key"
 """Key in bucket `stations`: the secret that hashes id tags."""
+PLANS = "plans"
 
 
 def token(text: str) -> str:
@@ -57,6 +58,16 @@ def basis(site: str = "*") -> str:
 def limit(site: str = "*", source: str = "*") -> str:
     """Subject of `SiteLimit`."""
     return f"evenload.site.{site}.limit.{source}"
+
+
+def forecast(site: str = "*", kind: str = "*") -> str:
+    """Subject of `Forecast`."""
+    return f"evenload.site.{site}.forecast.{kind}"
+
+
+def load_plan(site: str = "*", load: str = "*") -> str:
+    """Subject of `LoadPlan`."""
+    return f"evenload.site.{site}.load.{load}.plan"
 
 
 def alert(site: str, kind: str, about: str) -> str:

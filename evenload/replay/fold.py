@@ -51,10 +51,12 @@ class Run:
 
     def __init__(self, basis: Basis, other: Site | None) -> None:
         site = msgspec.json.decode(basis.configuration, type=Site)
-        self.plan = replace(compile_plan(site, basis.overrides, basis.scheduled), grid_meter=basis.grid_meter)
+        self.plan = replace(
+            compile_plan(site, basis.overrides, basis.scheduled, basis.planned), grid_meter=basis.grid_meter
+        )
         self.other: Plan | None = None
         if other is not None:
-            plan = compile_plan(other, in_force(other, basis.overrides, basis.at), basis.scheduled)
+            plan = compile_plan(other, in_force(other, basis.overrides, basis.at), basis.scheduled, basis.planned)
             self.other = replace(plan, grid_meter=basis.grid_meter)
         self.memory: Memory | None = msgspec.json.decode(basis.memory, type=Memory)
         self.step, self.basis = basis.step, basis.seq

@@ -29,7 +29,11 @@ TRANSACTIONS = StreamSpec(name="transactions", subjects=(subjects.transactions()
 SETPOINTS = StreamSpec(
     name="setpoints", subjects=(subjects.setpoint(),), storage="memory", per_subject=1, max_bytes=16_000_000
 )
-STREAMS = (HISTORY, LIMITS, ALERTS, TRANSACTIONS, SETPOINTS)
+FORECASTS = StreamSpec(name="forecasts", subjects=(subjects.forecast(),), per_subject=1, max_bytes=10_000_000)
+LOAD_PLANS = StreamSpec(
+    name="load_plans", subjects=(subjects.load_plan(),), storage="memory", per_subject=1, max_bytes=16_000_000
+)
+STREAMS = (HISTORY, LIMITS, ALERTS, TRANSACTIONS, SETPOINTS, FORECASTS, LOAD_PLANS)
 
 BUCKETS = (
     BucketSpec(name=subjects.SITES),
@@ -39,6 +43,7 @@ BUCKETS = (
     BucketSpec(name=subjects.OWNERS, storage="memory", ttl_s=5.0),
     BucketSpec(name=subjects.MEMORY),
     BucketSpec(name=subjects.EPOCHS),
+    BucketSpec(name=subjects.PLANS),
 )
 
 

@@ -84,6 +84,7 @@ ALLOCATOR = Rights(
         subjects.result(),
         subjects.limit(),
         subjects.command(),
+        subjects.load_plan(),
     ),
     writes=(subjects.OWNERS, subjects.EPOCHS, subjects.MEMORY, subjects.OVERRIDES),
 )
@@ -92,6 +93,13 @@ PLUG_CONTROL = Rights(
     publish=(subjects.load_state(), subjects.result(), _ALERTS),
     subscribe=(subjects.setpoint(), subjects.reading()),
     reads=(subjects.SITES, subjects.OVERRIDES),
+)
+PLANNER = Rights(
+    user="planner",
+    publish=(subjects.load_plan(), subjects.forecast(), _ALERTS),
+    subscribe=(subjects.reading(), subjects.load_state(), subjects.decision(), subjects.forecast()),
+    reads=(subjects.SITES, subjects.OVERRIDES),
+    writes=(subjects.PLANS,),
 )
 HOME_ASSISTANT = Rights(
     user="home_assistant",
@@ -113,7 +121,7 @@ PROVISIONER = Rights(
     reads=_ALL_BUCKETS,
     answers=False,
 )
-SERVICES = (METER_INGEST, OCPP_GATEWAY, ALLOCATOR, PLUG_CONTROL, HOME_ASSISTANT)
+SERVICES = (METER_INGEST, OCPP_GATEWAY, ALLOCATOR, PLUG_CONTROL, PLANNER, HOME_ASSISTANT)
 EVERYBODY = (*SERVICES, OPERATOR, PROVISIONER)
 
 

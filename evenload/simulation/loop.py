@@ -9,24 +9,22 @@ the same freshness either way.
 import heapq
 import math
 from collections.abc import Callable
-from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
 from evenload.contracts.events import Decision, LoadState, MeterReading, Setpoint, SiteLimit
 from evenload.contracts.records import Override, OverrideRecord
 from evenload.simulation import invariants, meters
+from evenload.simulation.calendar import Calendar
 from evenload.simulation.recording import Asked, Recorder
 from evenload.simulation.scenario import Fault, Given, Scenario, Turn
-from evenload.simulation.virtual_time import MONOTONIC_START_S, START, utc
+from evenload.simulation.virtual_time import MONOTONIC_START_S, utc
 from evenload.simulation.world import World
-from evenload.site.windows import zone_of
 from services.allocator.engine import decide
 from services.allocator.facts import Facts, Heard
 from services.allocator.journal import InForce
 from services.allocator.memory import Memory, first_memory
-from services.allocator.plan import Plan, compile_plan
-from services.allocator.schedules import Scheduled, scheduled
+from services.allocator.plan import Plan
 
 IDLE_S = 4.0
 BUSY_S = 12.0
@@ -55,7 +53,7 @@ class Loop:
         self.site = scenario.site
         self._by_hand: tuple[Override, ...] = ()
         self._set_by_hand(scenario.given)
-        self.scheduled = Scheduled()
+        self.calendar = Calendar(scenario.starts_at)
         self.plan = self._compiled()
         self.memory: Memory = first_memory()
         self.decision: Decision | None = None
@@ -114,34 +112,23 @@ class Loop:
         self._news = True
 
     def _compiled(self) -> Plan:
-        """Return the plan as it is now, with what the schedules set."""
-        site = meters.fitted(self.site, self.world.given)
-        self.scheduled = scheduled(site, self._by_hand, self._utc(), zone_of(site.time_zone))
-        return compile_plan(site, self._by_hand, self.scheduled.values)
+        """Return the plan as it is now, with what is scheduled and planned."""
+        return self.calendar.compiled(meters.fitted(self.site, self.world.given), self._by_hand, self.world.now_s)
 
-    def _compile(self) -> None:
-        """Put the plan as it is now in force."""
+    def _compile(self) -> bool:
+        """Put the plan as it is now in force; tell whether it is another one."""
         before, self.plan = self.plan, self._compiled()
         if self._recorder is not None and self.plan != before:
             self._recorder.configured()
+        return self.plan != before
 
     def _in_force(self) -> InForce:
         """Return what a record says that the plan is made of."""
-        return InForce(
-            meters.fitted(self.site, self.world.given), self._by_hand, self.plan.grid_meter, self.scheduled.values
-        )
-
-    def _utc(self) -> datetime:
-        """Return the scenario's moment of the calendar, UTC."""
-        return (self.scenario.starts_at or START) + timedelta(seconds=self.world.now_s)
-
-    def _schedule_s(self) -> float:
-        change = self.scheduled.next_change
-        return _NEVER_S if change is None else self.world.now_s + (change - self._utc()).total_seconds()
+        return self.calendar.in_force(meters.fitted(self.site, self.world.given), self.plan.grid_meter)
 
     def _next_s(self) -> float:
         coming_s = self._on_the_way[0][0] if self._on_the_way else _NEVER_S
-        return min(self.world.next_s(), self._tick_s, self._wake_s, coming_s, self._schedule_s())
+        return min(self.world.next_s(), self._tick_s, self._wake_s, coming_s, self.calendar.next_s(self.world.now_s))
 
     def _step(self, at_s: float) -> None:
         """Let everything of one moment happen, then decide once if there is news."""
@@ -154,10 +141,10 @@ class Loop:
         elif self.world.changed_s != before_s:
             self._tick_s = min(self._tick_s, self._next_beat_s())
         self._publish_loads()
-        if self.scheduled.next_change is not None and self._utc() >= self.scheduled.next_change:
+        if self.calendar.next_s(self.world.now_s) <= self.world.now_s:
+            self.calendar.planned(self.site, self._published, self.decision, self.world.now_s)
             self._news = True
-            self._compile()
-            self.settled_s = self.world.now_s
+            self.settled_s = self.world.now_s if self._compile() else self.settled_s
         if self._allocator_lives and (self._news or self._wake_s <= at_s):
             self._decide()
         self._observe()
@@ -215,6 +202,7 @@ class Loop:
                 continue
             state = self.world.state_of(name)
             self._published[name], self._published_s[name] = state, now_s
+            self.calendar.heard(self.site, state, now_s)
             if self._allocator_lives:
                 heard = state if self._recorder is None else self._recorder.state(state, now_s)
                 self._loads[name] = Heard(heard, self._monotonic_s())
@@ -227,7 +215,7 @@ class Loop:
         asked = Asked(in_force=self._in_force(), facts=facts, now_s=now_s)
         if self._recorder is not None:
             self._recorder.before(asked, self.memory)
-        self.memory, outcome = decide(self.plan, self.memory, facts, self._monotonic_s(), now=self._utc())
+        self.memory, outcome = decide(self.plan, self.memory, facts, self._monotonic_s(), now=self.calendar.utc(now_s))
         if self._recorder is not None:
             self._recorder.after(asked, self.memory, outcome)
         self._news = False

@@ -7,7 +7,16 @@ silent when one of them is at fault already.
 from collections.abc import Callable
 from zoneinfo import ZoneInfo, available_timezones
 
-from evenload.site import check_devices, check_heat, check_loads, check_runs, check_schedules, proof, scalars
+from evenload.site import (
+    check_devices,
+    check_heat,
+    check_loads,
+    check_plans,
+    check_runs,
+    check_schedules,
+    proof,
+    scalars,
+)
 from evenload.site.failsafe import circuits_above
 from evenload.site.findings import Report
 from evenload.site.scalars import plain_number
@@ -188,6 +197,9 @@ CHECKS: tuple[Check, ...] = (
     check_runs.runs,
     check_runs.machines,
     check_schedules.schedules,
+    check_plans.plans,
+    check_plans.prices,
+    check_plans.forecasts,
 )
 REAL_CHECKS: tuple[Check, ...] = (
     check_loads.ratings,

@@ -6,10 +6,12 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
+from evenload.contracts.plans import Need
 from evenload.contracts.schedules import ScheduleWindow
 from evenload.site.device_drivers import DEVICE_DRIVERS
 from evenload.site.drivers import HAS_TIMER, METER_DRIVERS, PLUG_DRIVERS, EntityFields, RegisterFields, ValueFields
 from evenload.site.leaves import bare
+from evenload.site.money import Feed, Prices, PriceWindow
 from evenload.site.overrides import StationOverrides
 from evenload.site.schema import Battery, Circuit, Device, Evse, Grid, Inverter, Meter, Mqtt, Site, Station
 
@@ -60,6 +62,31 @@ schedules:
 * A value set by hand holds until the schedule next changes that value, or until the time given with it (`--until`;
   `--until cleared` holds it over all changes). `evenload set LOAD schedule …` replaces the file's schedule by hand.
 """
+PLANS = """## Plans
+
+```yaml
+plans:
+  wallbox:
+    - {by: mon-fri 07:00, energy_wh: 20000}
+    - {by: sun 18:00, soc_pct: 80, battery_wh: 60000}
+  boiler:
+    - {by: 06:30, target_c: 55}
+prices:
+  table:
+    - {when: mon-sun, price_per_kwh: 0.32}
+    - {when: 22:00-06:00, price_per_kwh: 0.24}
+forecasts:
+  day_ahead: {kind: price, url: "https://prices.example/day", slots: data, starts_at: start, value: price, scale: 0.001}
+```
+
+* The earliest deadline of a load's needs counts. A quarter hour is *guaranteed* (from any source) or only *allowed*
+  (from surplus); the guaranteed ones are the cheapest by price and CO2 that do it, on circuits that bear all plans
+  together. With a forecast of the sun they wait for it as long as there is time to do without. Without a price: sun
+  first, then the latest safe start.
+* Within a guaranteed slot a load is served as `standard`. Otherwise `standard` becomes `solar_only` until the deadline,
+  and every other mode stays. A load that is `off`, or whose mode was set by hand after the plan, is left alone.
+* A plan that cannot be met raises the alert `plan_short` at once, which says by how much.
+"""
 FAILSAFE = """## When nothing is in control
 
 When every process is dead and all leases and profiles have run out, each load falls back to its failsafe: an EVSE to
@@ -84,6 +111,10 @@ SECTIONS: tuple[tuple[str, type], ...] = (
     ("`stations.ID.overrides`", StationOverrides),
     ("`loads.NAME` with `type: evse`", Evse),
     ("`schedules.LOAD`, a list of", ScheduleWindow),
+    ("`plans.LOAD`, a list of", Need),
+    ("`prices`", Prices),
+    ("`prices.table`, a list of", PriceWindow),
+    ("`forecasts.NAME`", Feed),
 )
 
 
@@ -103,6 +134,7 @@ def site_reference() -> str:
     timers = " and ".join(f"`{name}`" for name in sorted(HAS_TIMER))
     parts.append(WORDS)
     parts.append(SCHEDULES)
+    parts.append(PLANS)
     parts.append(FAILSAFE.format(timers=timers))
     return "\n".join(parts)
 

@@ -10,6 +10,7 @@ from msgspec import Meta, field
 
 from evenload.contracts.events import Distribution, MeterRole, Mode
 from evenload.contracts.phases import Phase
+from evenload.contracts.plans import Need
 from evenload.contracts.schedules import ScheduleWindow
 from evenload.contracts.units import Name, StationId, plug_da
 from evenload.site.devices import Device as Device
@@ -18,6 +19,7 @@ from evenload.site.heat import Climate as Climate
 from evenload.site.heat import HeatPump as HeatPump
 from evenload.site.heat import Tank as Tank
 from evenload.site.modulating import Modulating as Modulating
+from evenload.site.money import Feed, Prices
 from evenload.site.runs import Appliance as Appliance
 from evenload.site.runs import Pump as Pump
 from evenload.site.section import (
@@ -191,6 +193,15 @@ class Site(Section, frozen=True, kw_only=True):
         dict[Name, tuple[ScheduleWindow, ...]],
         Meta(description="weekly windows by load; of those that set the same value the later in the list wins"),
     ] = field(default_factory=dict)
+    plans: Annotated[dict[Name, tuple[Need, ...]], Meta(description="what loads must have by when, by load")] = field(
+        default_factory=dict
+    )
+    prices: Annotated[
+        Prices | None, Meta(description="what energy costs; none = sun first, then the latest safe start")
+    ] = None
+    forecasts: Annotated[dict[Name, Feed], Meta(description="prices, CO2 and sun of the hours to come, over HTTP")] = (
+        field(default_factory=dict)
+    )
 
 
 def currents_of(load: Evse | Device, site: Site) -> tuple[float, float]:

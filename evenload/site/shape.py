@@ -264,6 +264,9 @@ _EXAMPLES = {
     "command_topic": "relay/set",
     "state_topic": "relay/state",
     "when": "mon-fri 22:00-06:00",
+    "by": "mon-fri 07:00",
+    "price_per_kwh": "0.30",
+    "value": "price",
 }
 _CHECKS: dict[type, Callable[[Any, Node, str, Reading], Any]] = {
     inspect.StructType: _struct,

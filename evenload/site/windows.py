@@ -55,10 +55,15 @@ def parsed(text: str) -> Window:
     begin_min, end_min = 0, DAY_MINUTES
     if words[-1][:1].isdigit():
         begin_min, end_min = _times(words.pop())
+    return Window(days_of(words), begin_min, end_min)
+
+
+def days_of(words: list[str]) -> frozenset[int]:
+    """Return the days that words as `mon-fri` or `sat` name, 0 = Monday; all for none. Raises `WindowFault`."""
     days: set[int] = set()
     for word in words:
-        days |= _days(word)
-    return Window(frozenset(days or range(7)), begin_min, end_min)
+        days |= _days(word.lower())
+    return frozenset(days or range(7))
 
 
 def _days(word: str) -> set[int]:

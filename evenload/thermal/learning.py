@@ -19,6 +19,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from evenload.contracts.records import LearnedRow
 from evenload.thermal.model import HOUR_S, Model
 
 ROW_S = 1800.0
@@ -55,26 +56,15 @@ class Sample(Struct, frozen=True, kw_only=True):
     ambient_c: float
 
 
-class Row(Struct, frozen=True, array_like=True):
-    """Half an hour: how far the temperature moved, K, energy in, Wh, kelvin hours above the surroundings, hours."""
-
-    moved_c: float
-    energy_wh: float
-    above_kh: float
-    length_h: float
-    joined: bool = False
-    """It begins where the row before ends."""
-
-
 class Learning(Struct, frozen=True, kw_only=True):
     """What is remembered of a body, as an argument and a result; storable."""
 
-    rows: tuple[Row, ...] = ()
+    rows: tuple[LearnedRow, ...] = ()
     first: Sample | None = None
     """The look with which the open row began."""
     last: Sample | None = None
     energy_wh: float = 0.0
-    above_kh: float = 0.0
+    above_kelvin_h: float = 0.0
     joined: bool = False
     """The open row begins where the last one ends."""
 
@@ -110,7 +100,7 @@ def seen(learning: Learning, sample: Sample) -> Learning:
         learning,
         last=sample,
         energy_wh=learning.energy_wh + sample.power_w * step_h,
-        above_kh=learning.above_kh + above_c * step_h,
+        above_kelvin_h=learning.above_kelvin_h + above_c * step_h,
     )
     return _closed(after) if sample.at_s - first.at_s >= ROW_S else after
 
@@ -129,7 +119,7 @@ def _closed(learning: Learning) -> Learning:
     if length_s < ROW_LEAST_S:
         return Learning(rows=learning.rows, first=last, last=last)
     moved_c = last.temperature_c - first.temperature_c
-    row = Row(moved_c, learning.energy_wh, learning.above_kh, length_s / HOUR_S, learning.joined)
+    row = LearnedRow(moved_c, learning.energy_wh, learning.above_kelvin_h, length_s / HOUR_S, learning.joined)
     return Learning(rows=(*learning.rows, row)[-ROWS_MOST:], first=last, last=last, joined=True)
 
 
@@ -139,7 +129,7 @@ def fitted(learning: Learning, *, gains: bool) -> Fit | None:
     heated = sum(abs(row.energy_wh) >= HEATED_WH for row in rows)
     if sum(row.length_h for row in rows) < HOURS_LEAST_H or heated < HEATED_LEAST:
         return None
-    columns = np.array([[row.energy_wh, -row.above_kh] + ([row.length_h] if gains else []) for row in rows])
+    columns = np.array([[row.energy_wh, -row.above_kelvin_h] + ([row.length_h] if gains else []) for row in rows])
     moved = np.array([row.moved_c for row in rows])
     kept = _line(columns, moved)
     if kept is None:

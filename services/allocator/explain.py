@@ -98,6 +98,7 @@ def _line(said: Said, load: PlannedLoad) -> LoadDecision:
         mode=load.mode,
         by_hand=load.by_hand,
         by_schedule=load.by_schedule,
+        by_plan=load.by_plan,
         until=load.until,
         status=state.status if state is not None else "unavailable",
         measured_a=state.measured_a if state is not None else None,
@@ -135,7 +136,7 @@ def told_line(line: LoadDecision) -> str:
     """Return what makes a decision worth telling again when it changes: all but figures that move with each reading."""
     bound = "" if line.bound is None else bound_text(line.bound)
     wired = line.wiring if line.wiring != "corrected" else f"on {line.phases}"
-    who = f"{line.by_hand} {line.by_schedule} {line.until}"
+    who = f"{line.by_hand} {line.by_schedule} {line.by_plan} {line.until}"
     return f"{line.status} {line.mode} {who} {line.reason} {line.rule} {bound} {wired}"
 
 

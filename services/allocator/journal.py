@@ -52,6 +52,8 @@ class InForce(Struct, frozen=True):
     grid_meter: str
     scheduled: tuple[Override, ...] = ()
     """What schedules set."""
+    planned: tuple[Override, ...] = ()
+    """What slots of plans set, over all others."""
 
 
 def noted(journal: Journal, facts: Facts, now_s: float) -> Journal:
@@ -127,6 +129,7 @@ def basis_of(journal: Journal, memory: Memory, in_force: InForce, *, now_s: floa
         grid_meter=in_force.grid_meter,
         overrides=in_force.overrides,
         scheduled=in_force.scheduled,
+        planned=in_force.planned,
         memory=Raw(encode(memory)),
         facts=tuple(facts),
     )

@@ -12,12 +12,14 @@ from msgspec.structs import replace
 
 from evenload.contracts.commands import (
     ClearOverride,
+    ClearPlan,
     CommandAccepted,
     CommandRejected,
     CommandReply,
     SetDistribution,
     SetLimit,
     SetMode,
+    SetPlan,
     SetPriority,
     SetSchedule,
     SetTarget,
@@ -25,10 +27,14 @@ from evenload.contracts.commands import (
 )
 from evenload.contracts.records import Override
 from evenload.contracts.schedules import ScheduleWindow
+from evenload.site.check_plans import MOST_NEEDS, need_faults
 from evenload.site.check_schedules import MOST_WINDOWS, window_faults
+from evenload.site.deadlines import at_or_after, deadline, need_text, plan_text
 from evenload.site.devices import aim_of
+from evenload.site.scheduled import change_of, windows_of
 from evenload.site.schema import Device, Load, Site, currents_of
-from services.allocator.schedules import LAID_BY, change_of, windows_of
+from evenload.site.windows import zone_of
+from services.allocator.schedules import LAID_BY
 
 Overrides = tuple[Override, ...]
 LIVES_MOST = 10_000
@@ -50,6 +56,8 @@ def file_value(site: Site, item: Override) -> str:
     load = site.loads.get(item.load)
     if load is None:
         return "?"
+    if item.plan is not None:
+        return plan_text(site.plans.get(item.load, ()))
     if item.schedule is not None:
         return schedule_text(site.schedules.get(item.load, ()))
     if item.mode is not None:
@@ -86,6 +94,8 @@ def applied(
 def _ends(item: Override, command: SiteCommand, zone: tzinfo) -> str:
     if item.until is None:
         return "until cleared"
+    if item.plan is not None and command.until is None:
+        return "until then"
     at = item.until.astimezone(zone).isoformat(timespec="minutes")
     return f"until {at}" if command.until is not None else f"until {at}, when its schedule changes it"
 
@@ -107,8 +117,10 @@ def _applied(site: Site, overrides: Overrides, command: SiteCommand, now: dateti
     if len(overrides) >= LIVES_MOST:
         return overrides, CommandRejected(why="too many overrides", remedy="clear some")
     match command:
-        case ClearOverride():
+        case ClearOverride() | ClearPlan():
             return _cleared(site, overrides, command)
+        case SetPlan():
+            return _planned(site, overrides, command, now)
         case SetDistribution():
             item = Override(distribution=command.distribution, until=command.until, by=command.by, at=now)
             return _laid(site, overrides, item, f"distribution {command.distribution}")
@@ -198,13 +210,35 @@ def _over(item: Override) -> tuple[str | None, ...]:
     """Return what an override lies over: the load, and the values that it sets."""
     sets = [key for key, value in LAID_BY.items() if value(item) is not None]
     sets += ["priority"] if item.priority is not None else []
-    return (item.load, *sets, *(["schedule"] if item.schedule is not None else []))
+    sets += ["schedule"] if item.schedule is not None else []
+    return (item.load, *sets, *(["plan"] if item.plan is not None else []))
 
 
-def _cleared(site: Site, overrides: Overrides, command: ClearOverride) -> tuple[Overrides, CommandReply]:
+def _planned(site: Site, overrides: Overrides, command: SetPlan, now: datetime) -> tuple[Overrides, CommandReply]:
+    """Lay needs over the file's; where all are once, they end with the last deadline."""
+    if command.load not in site.loads:
+        return overrides, _unknown_load(site, command.load)
+    if len(command.needs) > MOST_NEEDS:
+        return overrides, CommandRejected(why=f"{len(command.needs)} needs", remedy=f"{MOST_NEEDS} are the most")
+    for need in command.needs:
+        for _, what, remedy in need_faults(need, site):
+            return overrides, CommandRejected(why=f"{need_text(need)}: {what}", remedy=remedy)
+    zone = zone_of(site.time_zone)
+    ends = [at_or_after(deadline(need.by), now, zone) for need in command.needs if deadline(need.by).once]
+    if None in ends:
+        return overrides, CommandRejected(why="the deadline is past", remedy="give a later one")
+    until = command.until
+    if until is None and command.needs and len(ends) == len(command.needs):
+        until = max(each for each in ends if each is not None)
+    item = Override(load=command.load, plan=command.needs, until=until, by=command.by, at=now)
+    return _laid(site, overrides, item, f"{command.load}: plan {plan_text(command.needs)}")
+
+
+def _cleared(site: Site, overrides: Overrides, command: ClearOverride | ClearPlan) -> tuple[Overrides, CommandReply]:
     if command.load is not None and command.load not in site.loads:
         return overrides, _unknown_load(site, command.load)
-    kept = tuple(item for item in overrides if item.load != command.load)
+    plans_only = isinstance(command, ClearPlan)
+    kept = tuple(item for item in overrides if item.load != command.load or (plans_only and item.plan is None))
     about = command.load or "distribution"
     ended = len(overrides) - len(kept)
     return kept, CommandAccepted(text=f"{about}: {ended} by hand cleared, the site file holds")

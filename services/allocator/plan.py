@@ -62,6 +62,7 @@ class PlannedLoad(Struct, frozen=True, kw_only=True):
     wish: str = ""
     """Why it offers what it offers, in its own words; empty = it offers nothing of its own."""
     by_schedule: bool = False
+    by_plan: bool = False
     until: datetime | None = None
     """When what is set by hand, else by schedule, next ends by itself; None = never."""
 
@@ -107,20 +108,26 @@ class Plan(Struct, frozen=True, kw_only=True):
         return math.floor(power_w * MA / self.site.voltage_v + 1e-6)
 
 
-def compile_plan(site: Site, overrides: tuple[Override, ...] = (), scheduled: tuple[Override, ...] = ()) -> Plan:
-    """Return the plan of a checked site with what its schedules set, then what is set by hand, laid over it.
+def compile_plan(
+    site: Site,
+    overrides: tuple[Override, ...] = (),
+    scheduled: tuple[Override, ...] = (),
+    planned: tuple[Override, ...] = (),
+) -> Plan:
+    """Return the plan of a checked site with what its schedules, then people, then the planner set laid over it.
 
     Failsafe currents are the file's, whatever is overridden: they are what was proven and what the devices hold.
     """
-    effective = _with_overrides(site, (*scheduled, *overrides))
+    effective = _with_overrides(site, (*scheduled, *overrides, *planned))
     names = sorted(effective.loads)
     index = {name: position for position, name in enumerate(names)}
     circuits = _circuits(effective)
     chains = {name: _chain(name, effective, circuits) for name in names}
     order = sorted(circuits)
     number = {circuit: position for position, circuit in enumerate(order)}
-    by_hand = {item.load for item in overrides if item.load}
+    by_hand = {item.load for item in overrides if item.load and _is_value(item)}
     by_schedule = {item.load for item in scheduled}
+    by_plan = {item.load for item in planned}
     ends = {load: _first_end(load, overrides) or _first_end(load, scheduled) for load in by_hand | by_schedule}
     failsafe = failsafe_currents(site)
     capped = {
@@ -149,6 +156,7 @@ def compile_plan(site: Site, overrides: tuple[Override, ...] = (), scheduled: tu
             replace(
                 _by_hand(load, index[load.name], load.name in by_hand, capped.get(load.name)),
                 by_schedule=load.name in by_schedule,
+                by_plan=load.name in by_plan,
                 until=ends.get(load.name),
             )
             for load in loads
@@ -175,7 +183,13 @@ def _by_hand(load: PlannedLoad, index: int, by_hand: bool, cap_ma: int | None) -
 
 def _first_end(load: str | None, items: tuple[Override, ...]) -> datetime | None:
     """Return when the first of a load's values ends by itself."""
-    return min((item.until for item in items if item.load == load and item.until is not None), default=None)
+    ends = [item.until for item in items if item.load == load and _is_value(item)]
+    return min((end for end in ends if end is not None), default=None)
+
+
+def _is_value(item: Override) -> bool:
+    """Tell whether an override sets a value itself; a schedule or a plan sets others, at their times."""
+    return item.schedule is None and item.plan is None
 
 
 def _ma(current_a: float) -> int:

@@ -6,13 +6,14 @@ Handlers only store and ring; whatever arrived until the engine runs is decided 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from evenload.contracts import subjects
 from evenload.contracts.events import Event, LoadState, MeterReading, SiteLimit
+from evenload.contracts.plan_events import LoadPlan
 from evenload.contracts.wire import Codec, ContractError
 from evenload.runtime.bus import BusDown, BusError, Subscription
 from evenload.runtime.order import Order, Verdict, judge
@@ -28,6 +29,7 @@ from services.allocator.metrics import AllocatorMetrics
 from services.allocator.outside import acceptable, heard_limit
 from services.allocator.overrides import Overrides, in_force
 from services.allocator.plan import Plan, compile_plan
+from services.allocator.planned import Planned, planned
 from services.allocator.schedules import Scheduled, scheduled
 
 LISTEN_S = 1.0
@@ -38,6 +40,7 @@ SET_BACK = timedelta(seconds=1)
 _READING = Codec(MeterReading, "MeterReading")
 _STATE = Codec(LoadState, "LoadState")
 _LIMIT = Codec(SiteLimit, "SiteLimit")
+_PLAN = Codec(LoadPlan, "LoadPlan")
 
 
 class Bell:
@@ -74,7 +77,8 @@ class SiteTask:
     def __init__(self, ctx: Context, metrics: AllocatorMetrics, config: Config, owns: Callable[[], bool]) -> None:
         self.ctx, self.metrics, self.config, self._owns = ctx, metrics, config, owns
         self._laid = config.overrides
-        self.scheduled = Scheduled()
+        self.scheduled, self.planned = Scheduled(), Planned()
+        self._plans: dict[str, LoadPlan] = {}
         self._compiled_at = ctx.clock.utc()
         self.plan: Plan = self._compiled(config)
         self.memory: Memory = first_memory()
@@ -104,6 +108,7 @@ class SiteTask:
             (subjects.reading(self.name), self.on_reading),
             (subjects.load_state(self.name), self.on_state),
             (subjects.limit(self.name), self.on_limit),
+            (subjects.load_plan(self.name), self.on_plan),
         ):
             self._subscriptions.append(await self.ctx.bus.subscribe(subject, handler))
 
@@ -135,22 +140,28 @@ class SiteTask:
         self._wake("configuration", None)
 
     def _compiled(self, config: Config) -> Plan:
-        """Return the plan as it is now: the file, what the schedules set, what is set by hand."""
+        """Return the plan as it is now: the file, what the schedules set, what is set by hand, what is planned."""
         now = self._compiled_at = self.ctx.clock.utc()
         site = config.site
         live = self._laid = in_force(site, config.overrides, now)
         self.scheduled = scheduled(site, live, now, zone_of(site.time_zone))
-        return compile_plan(site, live, self.scheduled.values)
+        self.planned = planned(site, (*self.scheduled.values, *live), self._plans.values(), now)
+        return compile_plan(site, live, self.scheduled.values, self.planned.values)
 
-    def _keep_schedule(self) -> None:
-        """Compile the plan anew when a schedule changes something, or the wall clock was set back."""
-        now, change = self.ctx.clock.utc(), self.scheduled.next_change
+    def _next_change(self) -> datetime | None:
+        """Return when a schedule or a slot of a load's plan next changes something, UTC; None = never."""
+        changes = (self.scheduled.next_change, self.planned.next_change)
+        return min((each for each in changes if each is not None), default=None)
+
+    def _keep_calendar(self) -> None:
+        """Compile the plan anew when the calendar changes something, or the wall clock was set back."""
+        now, change = self.ctx.clock.utc(), self._next_change()
         if (change is not None and now >= change) or now < self._compiled_at - SET_BACK:
             self.configure(self.config)
 
-    def _schedule_in_s(self) -> float:
-        """Return in how many seconds a schedule changes something, s ≥ 0."""
-        change = self.scheduled.next_change
+    def _calendar_in_s(self) -> float:
+        """Return in how many seconds the calendar changes something, s ≥ 0."""
+        change = self._next_change()
         return float("inf") if change is None else max(0.0, (change - self.ctx.clock.utc()).total_seconds())
 
     def on_reading(self, subject: str, data: bytes) -> None:
@@ -194,6 +205,20 @@ class SiteTask:
         self.limits_changed |= known is None or known.event.limit_w != limit.limit_w
         self._limits[limit.source] = heard_limit(known, limit, now_s)
         self._wake(f"limit {limit.source}", now_s)
+
+    def on_plan(self, subject: str, data: bytes) -> None:
+        """Store what a load is guaranteed and allowed; it takes force at once."""
+        plan = self._take(_PLAN, subject, data)
+        if not isinstance(plan, LoadPlan) or subject != subjects.load_plan(self.name, plan.load):
+            return
+        if plan.site != self.name or plan.load not in self.config.site.loads:
+            return
+        before = self._plans.get(plan.load)
+        self._plans[plan.load] = plan
+        if before is None or (before.slots, before.asked_at) != (plan.slots, plan.asked_at):
+            self.plan = self._compiled(self.config)
+            self._basis_due = self._basis_due or "configuration"
+            self._wake(f"plan {plan.load}", None)
 
     def _take(self, codec: Codec, subject: str, data: bytes) -> Event | None:
         """Return the event when it keeps the contract and is neither old nor late; count it else."""
@@ -252,7 +277,7 @@ class SiteTask:
         """Decide once and send; return in how many seconds to decide again without a new fact."""
         if not self.epoch or not self._owns():
             return STALE_IMAGE_S
-        self._keep_schedule()
+        self._keep_calendar()
         began_s = time.perf_counter()
         now_s = self.ctx.clock.monotonic()
         cause, cause_at_s = (self._cause, self._cause_at_s) if self._cause else ("timer", None)
@@ -270,12 +295,14 @@ class SiteTask:
         self.metrics.decisions.labels(self.name).inc()
         if now_s - self._basis_s >= BASIS_S:
             self._tell_basis("period", facts, now_s)
-        return min(outcome.wake_in_s, self._schedule_in_s())
+        return min(outcome.wake_in_s, self._calendar_in_s())
 
     def _tell_basis(self, why: Why, facts: Facts, now_s: float) -> bool:
         """Tell what the decisions from here on stand on; with a taken site a new run of them begins."""
         journal = Journal(seen=facts) if why == "taken" else self._journal
-        in_force_now = InForce(self.config.site, self._laid, self.plan.grid_meter, self.scheduled.values)
+        in_force_now = InForce(
+            self.config.site, self._laid, self.plan.grid_meter, self.scheduled.values, self.planned.values
+        )
         basis = basis_of(journal, self.memory, in_force_now, now_s=now_s, at=self.ctx.clock.utc(), why=why)
         try:
             sent = self.ctx.bus.publish(subjects.basis(self.name), replace(basis, config_rev=self.config.config_rev))

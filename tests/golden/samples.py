@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from evenload.contracts import basis, commands, events, records, schedules
+from evenload.contracts import basis, commands, events, plan_events, plans, records, schedules
 from evenload.contracts.phases import PerPhase
 
 AT = datetime(2026, 6, 1, 10, 15, 30, 250_000, tzinfo=UTC)
@@ -48,11 +48,13 @@ TRANSACTION: dict[str, Any] = {
 }
 COMMAND: dict[str, Any] = {"site": "home", "by": "evenload set", "until": LATER}
 WINDOW = schedules.ScheduleWindow(when="mon-fri 22:00-06:00", mode="standard", max_a=10.0, target_c=60.0)
+NEED = plans.Need(by="mon-fri 07:00", energy_wh=40_000.0, soc_pct=80.0, target_c=55.0, battery_wh=60_000.0, meter="ev")
 DECIDED = events.LoadDecision(
     load="wallbox",
     mode="solar_priority",
     by_hand=True,
     by_schedule=True,
+    by_plan=True,
     until=LATER,
     status="charging",
     measured_a=CURRENT,
@@ -167,6 +169,7 @@ _SAMPLES: tuple[msgspec.Struct, ...] = (
         grid_meter="6f1a2b",
         overrides=(records.Override(load="wallbox", mode="off", at=AT, file_value="standard"),),
         scheduled=(records.Override(load="wallbox", max_a=8.0, until=LATER, by="schedule", at=AT),),
+        planned=(records.Override(load="wallbox", mode="standard", until=LATER, by="plan", at=AT),),
         memory=msgspec.Raw(b'{"loads":{}}'),
         facts=(LIMIT_HELD,),
     ),
@@ -193,11 +196,38 @@ _SAMPLES: tuple[msgspec.Struct, ...] = (
         known=False,
         late=True,
     ),
+    plan_events.Forecast(
+        **STAMPS,
+        site="home",
+        kind="price",
+        source="day_ahead",
+        issued_at=AT,
+        slots=(plan_events.ForecastSlot(starts_at=AT, value=0.24),),
+        ends_at=LATER,
+    ),
+    plan_events.LoadPlan(
+        **STAMPS,
+        site="home",
+        load="wallbox",
+        made_at=AT,
+        asked_at=AT,
+        ready_at=LATER,
+        need="40 kWh by mon-fri 07:00",
+        done_wh=12_000.0,
+        missing_wh=28_000.0,
+        short_wh=1_000.0,
+        cost=6.72,
+        slots=(plan_events.PlanSlot(starts_at=AT, guaranteed_a=16.0, allowed_a=16.0),),
+        ends_at=LATER,
+        why="cheapest: 11 of 38 quarter hours guaranteed",
+    ),
     commands.SetMode(**COMMAND, load="wallbox", mode="solar_only"),
     commands.SetPriority(**COMMAND, load="wallbox", priority=2),
     commands.SetLimit(**COMMAND, load="wallbox", max_a=10.0),
     commands.SetTarget(**COMMAND, load="boiler", target_c=60.0),
     commands.SetDistribution(**COMMAND, distribution="shared"),
+    commands.SetPlan(**COMMAND, load="wallbox", needs=(NEED,)),
+    commands.ClearPlan(**COMMAND, load="wallbox"),
     commands.SetSchedule(**COMMAND, load="wallbox", windows=(WINDOW,)),
     commands.ClearOverride(**COMMAND, load="wallbox"),
     commands.CommandAccepted(text="wallbox: mode solar_only until 18:00"),
@@ -215,6 +245,7 @@ _SAMPLES: tuple[msgspec.Struct, ...] = (
                 max_a=10.0,
                 target_c=55.0,
                 schedule=(WINDOW,),
+                plan=(NEED,),
                 distribution="shared",
                 until=LATER,
                 by="evenload set",
@@ -233,6 +264,22 @@ _SAMPLES: tuple[msgspec.Struct, ...] = (
     ),
     records.TagRecord(name="Anna"),
     records.OwnerRecord(process="allocator-b7f3", sites=("home",)),
+    records.PlanRecord(
+        site="home",
+        counted={
+            "wallbox": records.Counted(
+                total_wh=512_000.0,
+                pending_wh=40.0,
+                counter_wh=1_204_000.0,
+                seen_at=AT,
+                goal="40 kWh by mon-fri 07:00 2026-06-02T05:00:00+00:00 ",
+                goal_wh=500_000.0,
+                soc_at=AT,
+                soc_wh=505_000.0,
+            )
+        },
+    ),
+    records.LearnedRecord(site="home", load="boiler", rows=(records.LearnedRow(-0.2, 0.0, 17.5, 0.5, True),)),
     records.EpochRecord(site="home", epoch=2, process="allocator-b7f3"),
 )
 SAMPLES: dict[str, msgspec.Struct] = {type(sample).__name__: sample for sample in _SAMPLES}

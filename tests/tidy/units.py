@@ -15,6 +15,7 @@ SUFFIXES = (
     "_v",
     "_wh",
     "_kwh",
+    "_kg",
     "_s",
     "_ms",
     "_pct",
@@ -27,7 +28,7 @@ SUFFIXES = (
     "_l",
 )
 WITHOUT_UNIT = frozenset({
-    "factor", "fraction", "gain", "high", "l1", "l2", "l3", "low", "neutral", "number", "ratio", "raw", "scale",
+    "cost", "factor", "fraction", "gain", "high", "l1", "l2", "l3", "low", "neutral", "number", "ratio", "raw", "scale",
     "score", "share", "sign", "total", "value", "weight",
 })  # fmt: skip
 """Names of numbers that have no unit, or any unit."""

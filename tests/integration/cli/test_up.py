@@ -24,7 +24,7 @@ meters:
 loads:
   wallbox: {type: evse, station: CP001, max_a: 16}
 """
-SERVICES = ("meter_ingest", "plug_control", "ocpp_gateway", "allocator")
+SERVICES = ("meter_ingest", "plug_control", "ocpp_gateway", "allocator", "planner")
 
 
 def until(what: str, condition: Callable[[], Any], within_s: float = 20.0) -> Any:

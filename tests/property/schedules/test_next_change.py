@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evenload.contracts.schedules import ScheduleWindow
+from evenload.site.scheduled import change_of, value_at, windows_of
 from evenload.site.schema import Evse, Site
-from services.allocator.schedules import change_of, scheduled, value_at, windows_of
+from services.allocator.schedules import scheduled
 from tests.property.allocator.profile import examples
 
 ZONES = tuple(map(ZoneInfo, ("UTC", "Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe", "Asia/Kolkata")))

@@ -19,7 +19,7 @@ def test_a_row_ends_after_half_an_hour_and_the_next_joins_it() -> None:
     first, second = learning.rows
     assert (first.joined, second.joined) == (False, True)
     assert round(first.moved_c, 6) == -0.5
-    assert round(first.above_kh, 3) == round(29.75 * 0.5, 3)
+    assert round(first.above_kelvin_h, 3) == round(29.75 * 0.5, 3)
 
 
 def test_a_row_ends_where_the_heater_is_switched() -> None:

@@ -1,0 +1,74 @@
+"""What the calendar does to a simulated site: schedules by the allocator's core, plans by the planner's."""
+
+from datetime import datetime, timedelta
+
+from evenload.contracts.events import Decision, LoadState
+from evenload.contracts.plan_events import LoadPlan
+from evenload.contracts.records import Override
+from evenload.simulation.virtual_time import START
+from evenload.site.schema import Site
+from evenload.site.windows import zone_of
+from services.allocator.journal import InForce
+from services.allocator.plan import Plan, compile_plan
+from services.allocator.planned import Planned
+from services.allocator.planned import planned as slots_in_force
+from services.allocator.schedules import Scheduled, scheduled
+from services.planner.facts import Facts, Memory
+from services.planner.planning import planned
+from services.planner.sight import house_seen, load_seen
+
+PERIOD_S = 60.0
+_NEVER_S = float("inf")
+
+
+class Calendar:
+    """The wall clock of a scenario, what is scheduled, and what is planned."""
+
+    def __init__(self, starts_at: datetime | None) -> None:
+        self._starts_at = starts_at or START
+        self._scheduled, self._planned = Scheduled(), Planned()
+        self._plans: tuple[LoadPlan, ...] = ()
+        self._memory = Memory()
+        self._decision: Decision | None = None
+        self._plan_s = _NEVER_S
+        self._by_hand: tuple[Override, ...] = ()
+
+    def utc(self, now_s: float) -> datetime:
+        """Return the moment of the calendar, UTC."""
+        return self._starts_at + timedelta(seconds=now_s)
+
+    def compiled(self, site: Site, by_hand: tuple[Override, ...], now_s: float) -> Plan:
+        """Return the allocator's plan as it is now; a site with plans is planned from now on."""
+        now, self._by_hand = self.utc(now_s), by_hand
+        self._scheduled = scheduled(site, by_hand, now, zone_of(site.time_zone))
+        self._planned = slots_in_force(site, (*self._scheduled.values, *by_hand), self._plans, now)
+        if site.plans and self._plan_s == _NEVER_S:
+            self._plan_s = now_s
+        return compile_plan(site, by_hand, self._scheduled.values, self._planned.values)
+
+    def in_force(self, site: Site, grid_meter: str) -> InForce:
+        """Return what the plan that was compiled last is made of."""
+        return InForce(site, self._by_hand, grid_meter, self._scheduled.values, self._planned.values)
+
+    def heard(self, site: Site, state: LoadState, now_s: float) -> None:
+        """Count what a load has drawn."""
+        if site.plans:
+            self._memory = load_seen(site, self._memory, state, self.utc(now_s))
+
+    def next_s(self, now_s: float) -> float:
+        """Return when the calendar next changes something, s of virtual time."""
+        changes = [each for each in (self._scheduled.next_change, self._planned.next_change) if each is not None]
+        return min([self._plan_s, *(now_s + (each - self.utc(now_s)).total_seconds() for each in changes)])
+
+    def planned(self, site: Site, states: dict[str, LoadState], decision: Decision | None, now_s: float) -> None:
+        """Plan when it is time, with what was heard."""
+        if now_s < self._plan_s:
+            return
+        self._plan_s = now_s + PERIOD_S
+        if decision is not None:
+            self._memory = house_seen(site, self._memory, decision, self._decision)
+            self._decision = decision
+        facts = Facts(states=dict(states), decision=decision, overrides=self._by_hand)
+        zone = zone_of(site.time_zone)
+        self._memory, outcome = planned(site, facts, self._memory, self.utc(now_s), zone=zone)
+        self._plans = outcome.plans

@@ -1,0 +1,63 @@
+"""Which need of a load counts now: the earliest deadline of what was asked for by hand, else of the site file. Pure."""
+
+from datetime import datetime, tzinfo
+
+from msgspec import Struct
+
+from evenload.contracts.plans import Need
+from evenload.contracts.records import Override
+from evenload.site.deadlines import at_or_after, before, deadline, need_text
+from evenload.site.schema import Site
+from evenload.site.windows import WindowFault
+
+
+class Goal(Struct, frozen=True, kw_only=True):
+    """One need with its time: what is drawn after `begins_at` counts towards it; None = from when it is first seen."""
+
+    site: str
+    load: str
+    need: Need
+    ready_at: datetime
+    begins_at: datetime | None
+    asked_at: datetime | None
+    """When it was asked for by command; None = it is the site file's."""
+
+    @property
+    def key(self) -> str:
+        """A text that is another one for every need and every deadline of it."""
+        asked = "" if self.asked_at is None else self.asked_at.isoformat()
+        return f"{need_text(self.need)} {self.ready_at.isoformat()} {asked}"
+
+
+def goal_text(goal: Goal, zone: tzinfo) -> str:
+    """Return a goal in words; one that is once with its deadline on the site's wall clock: `40 kWh by Tue 07:00`."""
+    amount, _, by = need_text(goal.need).partition(" by ")
+    once = deadline(goal.need.by).once is not None
+    return f"{amount} by {goal.ready_at.astimezone(zone):%a %H:%M}" if once else f"{amount} by {by}"
+
+
+def goals(site: Site, overrides: tuple[Override, ...], now: datetime, zone: tzinfo) -> dict[str, Goal]:
+    """Return the goal of each load that has one, by load."""
+    found: dict[str, Goal] = {}
+    for load in sorted(site.loads):
+        items = [item for item in overrides if item.load == load and item.plan is not None]
+        live = [item for item in items if item.until is None or item.until >= now]
+        needs, asked_at = (live[-1].plan or (), live[-1].at) if live else (site.plans.get(load, ()), None)
+        timed = [goal for need in needs if (goal := _goal((site.site, load), need, asked_at, (now, zone))) is not None]
+        if timed:
+            found[load] = min(timed, key=lambda goal: goal.ready_at)
+    return found
+
+
+def _goal(whose: tuple[str, str], need: Need, asked_at: datetime | None, when: tuple[datetime, tzinfo]) -> Goal | None:
+    now, zone = when
+    try:
+        due = deadline(need.by)
+    except WindowFault:  # kept by another version
+        return None
+    ready_at = at_or_after(due, now, zone)
+    if ready_at is None:
+        return None
+    last = before(due, ready_at, zone)
+    begins_at = max((each for each in (last, asked_at) if each is not None), default=None)
+    return Goal(site=whose[0], load=whose[1], need=need, ready_at=ready_at, begins_at=begins_at, asked_at=asked_at)
