@@ -51,8 +51,8 @@ Examples:
   evenload set wallbox clear                          back to the site file; so does `set home clear` for the site
 \b
 Modes: standard (of a tank or a room also: normal), solar_priority, solar_only, excess, off; boost where it heats.
-Without --until a mode or limit holds until the load's schedule next changes it, and without a schedule until cleared;
---until cleared holds it over all changes of the schedule.
+Without --until a mode, limit or target holds until the load's schedule next changes it, and without a schedule until
+cleared; --until cleared holds it over all changes of the schedule.
 Exit status: 0 in force, 1 not accepted, 3 nobody answers.
 """
 _AMOUNT = re.compile(r"(\d{1,4}(?:\.\d+)?)(A|C)")

@@ -31,6 +31,7 @@ class Calendar:
         self._memory = Memory()
         self._decision: Decision | None = None
         self._plan_s = _NEVER_S
+        self._by_hand: tuple[Override, ...] = ()
 
     def utc(self, now_s: float) -> datetime:
         """Return the moment of the calendar, UTC."""
@@ -38,16 +39,16 @@ class Calendar:
 
     def compiled(self, site: Site, by_hand: tuple[Override, ...], now_s: float) -> Plan:
         """Return the allocator's plan as it is now; a site with plans is planned from now on."""
-        now = self.utc(now_s)
+        now, self._by_hand = self.utc(now_s), by_hand
         self._scheduled = scheduled(site, by_hand, now, zone_of(site.time_zone))
-        self._planned = slots_in_force(site, self._scheduled.values, self._plans, now)
+        self._planned = slots_in_force(site, (*self._scheduled.values, *by_hand), self._plans, now)
         if site.plans and self._plan_s == _NEVER_S:
             self._plan_s = now_s
         return compile_plan(site, by_hand, self._scheduled.values, self._planned.values)
 
-    def in_force(self, site: Site, by_hand: tuple[Override, ...], grid_meter: str) -> InForce:
+    def in_force(self, site: Site, grid_meter: str) -> InForce:
         """Return what the plan that was compiled last is made of."""
-        return InForce(site, by_hand, grid_meter, self._scheduled.values, self._planned.values)
+        return InForce(site, self._by_hand, grid_meter, self._scheduled.values, self._planned.values)
 
     def heard(self, site: Site, state: LoadState, now_s: float) -> None:
         """Count what a load has drawn."""
@@ -67,7 +68,7 @@ class Calendar:
         if decision is not None:
             self._memory = house_seen(site, self._memory, decision, self._decision)
             self._decision = decision
-        facts = Facts(states=dict(states), decision=decision)
+        facts = Facts(states=dict(states), decision=decision, overrides=self._by_hand)
         zone = zone_of(site.time_zone)
         self._memory, outcome = planned(site, facts, self._memory, self.utc(now_s), zone=zone)
         self._plans = outcome.plans

@@ -128,7 +128,7 @@ class Loop:
 
     def _in_force(self) -> InForce:
         """Return what a record says that the plan is made of."""
-        return self.calendar.in_force(meters.fitted(self.site, self.world.given), self._by_hand, self.plan.grid_meter)
+        return self.calendar.in_force(meters.fitted(self.site, self.world.given), self.plan.grid_meter)
 
     def _next_s(self) -> float:
         coming_s = self._on_the_way[0][0] if self._on_the_way else _NEVER_S

@@ -24,12 +24,13 @@ def with_offers(plan: Plan, heard: Mapping[str, Heard[LoadState]]) -> Plan:
 
 
 def _offered(load: PlannedLoad, offer: Offer | None) -> PlannedLoad:
-    """A load that is off stays off; what it offers beyond its rating is not taken."""
+    """A load that is off stays off; what it offers beyond its rating is not taken; its plan guarantees any source."""
     if offer is None:
         return load
     most_ma = min(load.max_ma, floor_da(offer.max_a) * STEP_MA)
     least_ma = max(load.min_ma, ceil_da(offer.min_a) * STEP_MA) if most_ma else load.min_ma
-    mode = "off" if load.mode == "off" else offer.mode
+    guaranteed = load.by_plan and load.mode == "standard"
+    mode = "off" if load.mode == "off" else "standard" if guaranteed else offer.mode
     return replace(
         load,
         mode=mode,

@@ -104,9 +104,9 @@ def _until_changed(
     site: Site, overrides: Overrides, command: SiteCommand, now: datetime, *, zone: tzinfo
 ) -> SiteCommand:
     """Return the command with the next change of the schedule as its end, where it has none and there is one."""
-    key = {SetMode: "mode", SetLimit: "max_a"}.get(type(command))
-    if key is None or command.until is not None or command.keeps or not isinstance(command, SetMode | SetLimit):
+    if command.until is not None or command.keeps or not isinstance(command, SetMode | SetLimit | SetTarget):
         return command
+    key = {SetMode: "mode", SetLimit: "max_a", SetTarget: "target_c"}[type(command)]
     return replace(command, until=change_of(windows_of(site, overrides, command.load), key, now, zone))
 
 
@@ -147,7 +147,7 @@ def _for_load(site: Site, overrides: Overrides, item: Override, text: str) -> tu
     load = site.loads.get(item.load or "")
     if load is None:
         return overrides, _unknown_load(site, item.load)
-    fault = _limit_fault(site, load, item) or _wish_fault(load, item) or _schedule_fault(load, item)
+    fault = _limit_fault(site, load, item) or _wish_fault(load, item) or _schedule_fault(site, load, item)
     if fault is not None:
         return overrides, fault
     return _laid(site, overrides, item, f"{item.load}: {text}")
@@ -189,12 +189,12 @@ def _wish_fault(load: Load, item: Override) -> CommandRejected | None:
     return None
 
 
-def _schedule_fault(load: Load, item: Override) -> CommandRejected | None:
+def _schedule_fault(site: Site, load: Load, item: Override) -> CommandRejected | None:
     windows = item.schedule or ()
     if len(windows) > MOST_WINDOWS:
         return CommandRejected(why=f"{len(windows)} windows", remedy=f"{MOST_WINDOWS} are the most of one load")
     for window in windows:
-        for _, what, remedy in window_faults(window, load):
+        for _, what, remedy in window_faults(window, load, site):
             return CommandRejected(why=f"{_window_text(window)}: {what}", remedy=remedy)
     return None
 

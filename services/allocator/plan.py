@@ -132,7 +132,7 @@ def compile_plan(
     failsafe = failsafe_currents(site)
     capped = {
         item.load: _ma(item.max_a) // STEP_MA * STEP_MA
-        for item in (*scheduled, *overrides, *planned)
+        for item in (*scheduled, *overrides)
         if item.load and item.max_a is not None
     }
     loads = tuple(

@@ -29,13 +29,12 @@ def shape_of(name: str, site: Site, state: LoadState | None, overrides: tuple[Ov
     load = site.loads[name]
     phases = phases_of(load, site)
     least_a, most_a = currents_of(load, site)
-    if isinstance(load, Device) and load.all_or_nothing:
+    if isinstance(load, Device):
         ratio = load.most_w / most_a
-        return Shape(min_a=most_a, max_a=most_a, phases=phases, watts_a_ratio=ratio, power_w=load.most_w)
+        return Shape(min_a=least_a, max_a=most_a, phases=phases, watts_a_ratio=ratio, power_w=load.most_w)
     limits = [item.max_a for item in overrides if item.load == name and item.max_a is not None]
     max_a = min([most_a, *limits])
-    lines = _lines(state, len(phases)) if isinstance(load, Evse) else len(phases)
-    watts = site.voltage_v * lines
+    watts = site.voltage_v * _lines(state, len(phases))
     return Shape(min_a=least_a, max_a=max_a, phases=phases, watts_a_ratio=watts, power_w=max_a * watts)
 
 
