@@ -1,7 +1,7 @@
 """What each rule says that holds a load by itself, or that it waits for: what, how long, what would change it. Pure."""
 
 from evenload.cli.why_case import Case, Sentences, duration
-from evenload.site.schema import Plug
+from evenload.site.schema import Device
 
 
 def _failsafe(case: Case) -> tuple[str, str]:
@@ -35,7 +35,7 @@ def _no_vehicle(case: Case) -> tuple[str, str]:
     line = case.line
     if line.status in ("faulted", "unavailable"):
         return f"It is {line.status}.", "It goes on when its device says that it is well again."
-    what = "No device wants power" if isinstance(case.load, Plug) else "No vehicle wants power"
+    what = "No device wants power" if isinstance(case.load, Device) else "No vehicle wants power"
     return f"{what} ({line.status}).", f"If one came now, it would get {line.could_get_a:.1f} A."
 
 

@@ -10,7 +10,7 @@ from evenload.cli.why_case import Asked, Case
 from evenload.cli.why_rules import NO_AIM, RULES
 from evenload.contracts.events import Bound
 from evenload.contracts.phases import PerPhase
-from evenload.site.schema import Evse, Load, Plug, Site, phases_of
+from evenload.site.schema import Device, Evse, Load, Site, phases_of
 
 LIMITED_BY_BOUND = frozenset({"fill", "waits", "minimum from any source"})
 """Rules under which it is the limit that explains the setpoint."""
@@ -35,7 +35,7 @@ def _gets(case: Case) -> str:
 
 def _may(case: Case) -> str:
     line = case.line
-    if isinstance(case.load, Plug):
+    if isinstance(case.load, Device) and case.load.all_or_nothing:
         return f"is on, {line.setpoint_a:.1f} A per line" if line.setpoint_a else "is off"
     return f"may draw {line.setpoint_a:.1f} A per line" if line.setpoint_a else "may draw nothing"
 
@@ -53,6 +53,8 @@ def _why(case: Case) -> list[str]:
     if name in LIMITED_BY_BOUND:
         return [_source(case), *_bound(case), _beside(case)]
     says = RULES.get(name)
+    if says is None and isinstance(case.load, Device) and line.status == "available":
+        return [f"It asks for nothing now: {line.rule}."]
     if says is None:
         return [f"The allocator says: {line.rule}.", *_bound(case)]
     holds, change = says(case)

@@ -71,6 +71,11 @@ class Device(Section, frozen=True, kw_only=True):
         return False
 
     @property
+    def own_timer(self) -> bool | None:
+        """Tell whether it falls back by itself when nobody speaks to it; None = its driver says."""
+        return None
+
+    @property
     def may_boost(self) -> bool:
         """Tell whether the mode boost means something to it."""
         return False

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from evenload.contracts.phases import Phase
 from evenload.contracts.units import ceil_da, floor_da, plug_da
 from evenload.site.drivers import HAS_TIMER
-from evenload.site.power_drivers import PowerOptions
 from evenload.site.schema import Device, Evse, Load, Site, Station, phases_of
 
 
@@ -54,8 +53,8 @@ def dead_currents(site: Site) -> dict[str, float]:
 def is_stuck(load: Load, site: Site) -> bool:
     """Tell whether the load may go on at its rating when nobody speaks to it: no timer, no expiry."""
     if isinstance(load, Device):
-        if isinstance(load.options, PowerOptions):
-            return load.options.expiry_s is None
+        if load.own_timer is not None:
+            return not load.own_timer
         return load.driver is not None and load.driver not in HAS_TIMER
     station = station_of(load, site)
     return station is not None and station.overrides.get("expiry") is False

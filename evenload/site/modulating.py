@@ -21,8 +21,17 @@ class Modulating(Sensed, frozen=True, kw_only=True, tag="modulating", tag_field=
     ] = "thermostat"
     max_c: Annotated[float, Meta(ge=-40, le=150, description="with a temperature: off at it, °C")] = 80.0
     hysteresis_k: Annotated[float, Meta(gt=0, le=50, description="on again when so far below, K")] = 5.0
+    expiry_s: Annotated[
+        Annotated[float, Meta(ge=25, le=60)] | None,
+        Meta(description="it falls back to 0 by itself when not told for so long, s; none = it never does"),
+    ] = None
     min_on_s: Annotated[Dwell, Meta(description="minimum on time, s")] = 0.0
     min_off_s: Annotated[Dwell, Meta(description="minimum off time, s")] = 0.0
+
+    @property
+    def own_timer(self) -> bool | None:
+        """As the file says."""
+        return self.expiry_s is not None
 
     @property
     def levels_w(self) -> tuple[float, ...]:

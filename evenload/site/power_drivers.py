@@ -10,16 +10,7 @@ from evenload.site.drivers import Register
 Template = Annotated[str, Meta(pattern=r"\{value\}")]
 
 
-class PowerOptions(Options, frozen=True, kw_only=True):
-    """What all of them take."""
-
-    expiry_s: Annotated[
-        Annotated[float, Meta(ge=25, le=60)] | None,
-        Meta(description="it falls back to 0 by itself when not told for so long, s; none = it never does"),
-    ] = None
-
-
-class MqttPower(PowerOptions, frozen=True, kw_only=True):
+class MqttPower(Options, frozen=True, kw_only=True):
     """A power set on MQTT."""
 
     command_topic: Annotated[str, Meta(min_length=1, description="topic that sets it")]
@@ -31,7 +22,7 @@ class MqttPower(PowerOptions, frozen=True, kw_only=True):
     scale: Annotated[float, Meta(gt=0, le=1e6, description="its number for each W, both ways: 0.001 for kW")] = 1.0
 
 
-class HttpPower(PowerOptions, frozen=True, kw_only=True):
+class HttpPower(Options, frozen=True, kw_only=True):
     """A power set by an HTTP request."""
 
     url: Annotated[str, Meta(pattern=r"^https?://", description="address that sets it; {value} is the number")]
@@ -47,7 +38,7 @@ class HttpPower(PowerOptions, frozen=True, kw_only=True):
     timeout_s: Timeout = 2.0
 
 
-class ModbusPower(PowerOptions, frozen=True, kw_only=True):
+class ModbusPower(Options, frozen=True, kw_only=True):
     """A power set in a register over Modbus TCP."""
 
     host: Host
@@ -57,4 +48,4 @@ class ModbusPower(PowerOptions, frozen=True, kw_only=True):
     timeout_s: Timeout = 2.0
 
 
-POWER_DRIVERS: dict[str, type[PowerOptions]] = {"http_json": HttpPower, "modbus": ModbusPower, "mqtt": MqttPower}
+POWER_DRIVERS: dict[str, type[Options]] = {"http_json": HttpPower, "modbus": ModbusPower, "mqtt": MqttPower}

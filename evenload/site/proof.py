@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from evenload.contracts.units import ceil_da
 from evenload.site.failsafe import Bound, bounds, dead_currents, is_stuck, largest_failsafes, least_da
 from evenload.site.findings import Report
-from evenload.site.power_drivers import PowerOptions
 from evenload.site.scalars import plain_number
 from evenload.site.schema import Device, Evse, Load, Plug, Site
 
@@ -134,7 +133,7 @@ def _stuck_remedy(load: Load) -> str:
     if isinstance(load, Device):
         if load.dead_w > 0 and not _fails_on(load):
             return "expect an overload when nothing controls it"
-        if isinstance(load.options, PowerOptions):
+        if load.own_timer is False:
             return "give expiry_s where it falls back to 0 by itself"
         return "write failsafe_on: false" if _fails_on(load) else _TIMER_REMEDY
     return _EXPIRY_REMEDY

@@ -18,7 +18,7 @@ from evenload.contracts.basis import Basis
 from evenload.contracts.events import Decision, Held, InputKind, InputRef, LoadState, MeterReading, SiteLimit, Step
 from evenload.contracts.records import Override
 from evenload.contracts.wire import encode
-from evenload.site.schema import Plug, Site
+from evenload.site.schema import Device, Site
 from services.allocator.facts import Facts, Heard
 from services.allocator.memory import Memory
 
@@ -143,6 +143,6 @@ def _without_devices(site: Site) -> Site:
         meters={name: replace(meter, options=None) for name, meter in site.meters.items()},
         stations={name: replace(station, password_file=None) for name, station in site.stations.items()},
         loads={
-            name: replace(load, options=None) if isinstance(load, Plug) else load for name, load in site.loads.items()
+            name: replace(load, options=None) if isinstance(load, Device) else load for name, load in site.loads.items()
         },
     )

@@ -10,7 +10,6 @@ from msgspec import Struct
 from evenload.contracts.phases import Phase
 from evenload.contracts.units import plug_da
 from evenload.site.drivers import NEEDS_BROKER, names_file
-from evenload.site.power_drivers import PowerOptions
 from evenload.site.schema import Device, Mqtt, Plug, Site, phases_of
 
 REVERTS: dict[str, frozenset[bool]] = {
@@ -120,6 +119,6 @@ def _plan(site: Site, name: str, device: Device, driver: str) -> PlugPlan:
 
 def _reverts(device: Device, driver: str) -> frozenset[bool]:
     """Return what the device leaves by itself; one whose power is set does when the file says after how long."""
-    if isinstance(device.options, PowerOptions):
-        return frozenset({True}) if device.options.expiry_s is not None else frozenset()
+    if device.own_timer is not None:
+        return frozenset({True}) if device.own_timer else frozenset()
     return REVERTS.get(f"{device.__struct_config__.tag} {driver}", REVERTS.get(driver, frozenset()))

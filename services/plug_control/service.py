@@ -178,6 +178,7 @@ class PlugTask:
         self._waiting: Setpoint | None = None
         self._told: Wish | None = None
         self._felt: MeterReading | None = None
+        self._order = Order()
         self._woken, self._urgent = asyncio.Event(), asyncio.Event()
         self._prepared = False
 
@@ -195,12 +196,18 @@ class PlugTask:
 
     def on_reading(self, subject: str, data: bytes) -> None:
         """Take what the meter of its temperature says."""
+        ctx = self._plugs.ctx
         try:
-            self._felt = _READING.decode(data, subject)
+            reading: MeterReading = _READING.decode(data, subject)
         except ContractError as fault:
-            self._plugs.ctx.metrics.refused.labels("contract").inc()
-            self._plugs.ctx.complain(f"reading {subject}", str(fault))
+            ctx.metrics.refused.labels("contract").inc()
+            ctx.complain(f"reading {subject}", str(fault))
             return
+        self._order, verdict = judge(self._order, reading, ctx.clock.monotonic() * 1000)
+        if verdict is not Verdict.FRESH:
+            ctx.metrics.refused.labels(verdict.value).inc()
+            return
+        self._felt = reading
         self._woken.set()
 
     async def run(self) -> None:

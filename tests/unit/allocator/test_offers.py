@@ -1,9 +1,12 @@
 """An offer narrows what the site file allows, and never widens it."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 from evenload.contracts.events import LoadState, Mode, Offer
+from evenload.site.device_drivers import DEVICE_DRIVERS
 from evenload.site.schema import Tank
+from services import allocator
 from services.allocator.facts import Heard
 from services.allocator.offers import with_offers
 from services.allocator.plan import PlannedLoad, compile_plan
@@ -42,3 +45,10 @@ def test_who_offers_nothing_gets_nothing() -> None:
 
 def test_what_is_off_stays_off_whatever_it_offers() -> None:
     assert offered(Offer(mode="standard", min_a=8.7, max_a=8.7), mode="off").mode == "off"
+
+
+def test_the_allocator_names_no_kind_of_device() -> None:
+    folder = Path(allocator.__file__).parent
+    kinds = [kind.__name__ for kind in DEVICE_DRIVERS]
+    named = [(path.name, kind) for path in folder.rglob("*.py") for kind in kinds if f" {kind}" in path.read_text()]
+    assert not named, "what a kind wants, its core in plug_control says in offers"
