@@ -11,7 +11,7 @@ WORK=${WORK:-$(mktemp -d /tmp/evenload-image.XXXXXX)}
 mkdir -p "$WORK"
 TAG=${TAG:-localhost/evenload:check}
 IMAGES=(buildah --root "$WORK/images" --runroot "$WORK/run" --storage-driver vfs)
-SERVICES=(allocator meter_ingest ocpp_gateway plug_control home_assistant)
+SERVICES=(allocator meter_ingest ocpp_gateway plug_control planner home_assistant)
 pids=()
 
 clean() {

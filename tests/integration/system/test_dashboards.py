@@ -14,7 +14,7 @@ from tests.integration.system.processes import EVENLOAD, Running, free_port, unt
 from tests.integration.system.system import SERVICES, START_S
 
 PROMETHEUS = "prometheus"
-FOUND_S = 40.0
+FOUND_S = 110.0
 
 
 class Prometheus:

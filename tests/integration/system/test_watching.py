@@ -59,7 +59,7 @@ async def test_a_limit_from_outside_binds_and_is_lifted(home: Home) -> None:
     assert "outside" in stopped["reason"]
     assert (await home.listener.wait(f"{SITE}.limit.dso", since=since))["limit_w"] == 2000
     await home.listener.publish(f"{SITE}.limit.dso", limit(None))
-    await home.listener.wait(f"{LOAD}.setpoint", lambda event: event["setpoint_a"] >= 6, within_s=30)
+    await home.listener.wait(f"{LOAD}.setpoint", lambda event: event["setpoint_a"] >= 6, within_s=60)
 
 
 async def test_an_alert_is_raised_and_cleared(home: Home) -> None:
