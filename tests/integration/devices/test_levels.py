@@ -152,3 +152,16 @@ async def said(service: World, temperature_c: float, reason: str) -> LoadState:
     return await service.heard.state(
         lambda state: state.offer is not None and state.offer.reason == reason and state.temperature_c == temperature_c
     )
+
+
+async def test_a_schedule_sets_a_tanks_target_and_what_is_set_by_hand_goes_over_it(
+    emulators: Any, service: World
+) -> None:
+    device = await emulators(ShellyPlug(PlugWorld(1990.0)))
+    tank = f"type: tank, power_w: 2000, temperature: t, driver: shelly, host: '{device.address}'"
+    await service.apply(site_with(tank, "schedules: {rod: [{when: mon-sun, target_c: 60}]}\n"))
+    await service.heard.state(lambda state: state.offer is not None and state.offer.reason == "no temperature")
+    await said(service, 54.0, "heats to its target")
+    await said(service, 57.0, "heats to its target")
+    await by_hand(service, Override(load="rod", target_c=50.0, at=service.ctx.clock.utc()))
+    await said(service, 57.5, "stores the sun")
