@@ -153,7 +153,7 @@ def end(outlet: Outlet) -> Outlet:
 
     Its status may be told a moment later; until then it is finishing, so that nothing is written as if it went on.
     """
-    ended = outlet.ended if outlet.transaction is None else (*outlet.ended, outlet.transaction)[-ENDED_KEPT:]
+    ended = outlet.ended if outlet.transaction is None else _with_ended(outlet, outlet.transaction)
     return replace(
         outlet,
         transaction=None,
@@ -167,6 +167,11 @@ def end(outlet: Outlet) -> Outlet:
         priority=False,
         status="finishing" if outlet.status in RUNNING else outlet.status,
     )
+
+
+def _with_ended(outlet: Outlet, transaction: TransactionId) -> tuple[TransactionId, ...]:
+    """Return the ended ids with one more, also of a start from an offline queue: its repeated stop is known again."""
+    return (*(each for each in outlet.ended if each != transaction), transaction)[-ENDED_KEPT:]
 
 
 def _ending(station: Station, transaction: int | None) -> Outlet | None:
@@ -247,7 +252,7 @@ def on_stop(station: Station, payload: Raw, moment: Moment) -> Handled:
 def _closed(outlet: Outlet, transaction: int | None) -> Outlet:
     """Return the outlet after a stop: a late start's stop must not end a newer transaction."""
     if outlet.open_start is not None and outlet.open_start[1] in (transaction, outlet.transaction):
-        outlet = replace(outlet, open_start=None)
+        outlet = replace(outlet, open_start=None, ended=_with_ended(outlet, outlet.open_start[1]))
     unnamed = transaction is None or transaction <= 0
     return end(outlet) if unnamed or outlet.transaction == transaction else outlet
 

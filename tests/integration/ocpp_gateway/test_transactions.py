@@ -22,7 +22,11 @@ from evenload.transactions.view import energy_wh, listed
 from services.ocpp_gateway.drivers.records import BLOCK, TransactionIds, tag_key
 from tests.integration.ocpp_gateway.world import World, foreign, prepare, start_gateway
 
-STAMP = datetime.now(UTC).isoformat()
+
+@pytest.fixture
+def stamp() -> str:
+    """The time by the stations' clocks: what is minutes old would come from an offline queue."""
+    return datetime.now(UTC).isoformat()
 
 
 def stored(world: World) -> list[dict[str, Any]]:
@@ -31,45 +35,45 @@ def stored(world: World) -> list[dict[str, Any]]:
     return [json.decode(data) for _, data in stream.kept]
 
 
-async def test_a_repeated_start_gets_the_same_id_and_is_stored_once(world: World) -> None:
+async def test_a_repeated_start_gets_the_same_id_and_is_stored_once(world: World, stamp: str) -> None:
     async with foreign(world) as station:
         await station.boot()
-        first = await station.start_charging(STAMP)
+        first = await station.start_charging(stamp)
     async with foreign(world) as station:
-        assert await station.start_charging(STAMP) == first
-        await station.call(call.StopTransaction(meter_stop=2, timestamp=STAMP, transaction_id=first))
-        await station.call(call.StopTransaction(meter_stop=2, timestamp=STAMP, transaction_id=first))
-        assert await station.start_charging(STAMP) != first
+        assert await station.start_charging(stamp) == first
+        await station.call(call.StopTransaction(meter_stop=2, timestamp=stamp, transaction_id=first))
+        await station.call(call.StopTransaction(meter_stop=2, timestamp=stamp, transaction_id=first))
+        assert await station.start_charging(stamp) != first
     kinds = [event["type"] for event in stored(world)]
     assert kinds.count("TransactionStarted") == 2
     assert kinds.count("TransactionEnded") == 1
 
 
-async def test_a_restarted_gateway_knows_the_open_start_and_never_reuses_an_id(world: World) -> None:
+async def test_a_restarted_gateway_knows_the_open_start_and_never_reuses_an_id(world: World, stamp: str) -> None:
     async with foreign(world) as station:
         await station.boot()
-        first = await station.start_charging(STAMP)
+        first = await station.start_charging(stamp)
     await world.ctx.drain()
     bus = MemoryBus("second", world.network, SystemClock())
     world.ctx, world.gateway, world.port = await start_gateway(bus)
     async with foreign(world) as station:
-        assert await station.start_charging(STAMP) == first
+        assert await station.start_charging(stamp) == first
         assert await station.start_charging(datetime.now(UTC).isoformat()) > first
         assert world.gateway.sessions["cp001"].station.outlets[0].transaction is not None
     assert first < BLOCK
 
 
-async def test_a_stop_repeated_after_a_restart_is_stored_once(world: World) -> None:
+async def test_a_stop_repeated_after_a_restart_is_stored_once(world: World, stamp: str) -> None:
     async with foreign(world) as station:
         await station.boot()
-        ended = await station.start_charging(STAMP)
-        await station.call(call.StopTransaction(meter_stop=2, timestamp=STAMP, transaction_id=ended))
+        ended = await station.start_charging(stamp)
+        await station.call(call.StopTransaction(meter_stop=2, timestamp=stamp, transaction_id=ended))
         await asyncio.wait_for(remembered(world, f"{ended}"), 5)
     await world.ctx.drain()
     bus = MemoryBus("second", world.network, SystemClock())
     world.ctx, world.gateway, world.port = await start_gateway(bus)
     async with foreign(world) as station:
-        await station.call(call.StopTransaction(meter_stop=2, timestamp=STAMP, transaction_id=ended))
+        await station.call(call.StopTransaction(meter_stop=2, timestamp=stamp, transaction_id=ended))
     assert [event["type"] for event in stored(world)] == ["TransactionStarted", "TransactionEnded"]
 
 
@@ -79,15 +83,15 @@ async def remembered(world: World, ended: str) -> None:
         await asyncio.sleep(0)
 
 
-async def test_a_connector_that_no_load_names_loses_and_doubles_nothing_either(world: World) -> None:
-    start = call.StartTransaction(connector_id=7, id_tag="TAG", meter_start=5, timestamp=STAMP)
+async def test_a_connector_that_no_load_names_loses_and_doubles_nothing_either(world: World, stamp: str) -> None:
+    start = call.StartTransaction(connector_id=7, id_tag="TAG", meter_start=5, timestamp=stamp)
     async with foreign(world) as station:
         await station.boot()
         first = await station.call(start)
     async with foreign(world) as station:
         assert (await station.call(start)).transaction_id == first.transaction_id
         for _ in range(2):
-            ends = call.StopTransaction(meter_stop=6, timestamp=STAMP, transaction_id=first.transaction_id)
+            ends = call.StopTransaction(meter_stop=6, timestamp=stamp, transaction_id=first.transaction_id)
             await station.call(ends)
         assert (await station.call(start)).transaction_id != first.transaction_id
     events = stored(world)
@@ -95,38 +99,38 @@ async def test_a_connector_that_no_load_names_loses_and_doubles_nothing_either(w
     assert events[1]["known"]
 
 
-async def test_stops_without_a_usable_id_are_told_apart_by_all_that_they_say(world: World) -> None:
+async def test_stops_without_a_usable_id_are_told_apart_by_all_that_they_say(world: World, stamp: str) -> None:
     async with foreign(world) as station:
         await station.boot()
         for meter, reason in ((1, "Local"), (1, "Local"), (1, "Other"), (2, "Local")):
-            stop = call.StopTransaction(meter_stop=meter, timestamp=STAMP, transaction_id=-1, reason=reason)
+            stop = call.StopTransaction(meter_stop=meter, timestamp=stamp, transaction_id=-1, reason=reason)
             await station.call(stop)
     assert len(stored(world)) == 3
 
 
-async def test_without_the_stream_there_is_no_answer_and_the_repeat_gets_one(world: World) -> None:
+async def test_without_the_stream_there_is_no_answer_and_the_repeat_gets_one(world: World, stamp: str) -> None:
     async with foreign(world) as station:
         await station.boot()
         await station.profile("TxDefaultProfile")
         station._response_timeout = 0.2
         world.network.down()
         with pytest.raises(asyncio.TimeoutError):
-            await station.start_charging(STAMP)
+            await station.start_charging(stamp)
         world.network.restore()
-        assert await station.start_charging(STAMP) > 0
+        assert await station.start_charging(stamp) > 0
     assert [event["type"] for event in stored(world)] == ["TransactionStarted"]
 
 
-async def test_an_id_that_could_not_be_kept_at_first_is_kept_before_the_repeat_is_answered(world: World) -> None:
+async def test_an_id_that_could_not_be_kept_is_kept_before_the_repeat_is_answered(world: World, stamp: str) -> None:
     async with foreign(world) as station:
         await station.boot()
         await station.start_charging("2026-01-01T00:00:00Z")  # a block of ids is there now
         station._response_timeout = 0.2
         world.network.down()
         with pytest.raises(asyncio.TimeoutError):
-            await station.start_charging(STAMP)
+            await station.start_charging(stamp)
         world.network.restore()
-        transaction = await station.start_charging(STAMP)
+        transaction = await station.start_charging(stamp)
         entry = await (await world.bus.bucket(subjects.STATIONS)).get("cp001")
         assert entry is not None
         assert json.decode(entry.value)["learned"]["start_1"].endswith(f":{transaction}")
@@ -142,13 +146,13 @@ async def test_two_gateways_never_give_the_same_id(world: World) -> None:
     assert len(set(given)) == len(given)
 
 
-async def test_streams_hold_a_hash_of_the_tag_and_never_the_tag(world: World) -> None:
+async def test_streams_hold_a_hash_of_the_tag_and_never_the_tag(world: World, stamp: str) -> None:
     async with foreign(world) as station:
         await station.boot()
-        start = call.StartTransaction(connector_id=1, id_tag="ANNAS-CARD", meter_start=0, timestamp=STAMP)
+        start = call.StartTransaction(connector_id=1, id_tag="ANNAS-CARD", meter_start=0, timestamp=stamp)
         found = await station.call(start)
         stop = call.StopTransaction(
-            meter_stop=2, timestamp=STAMP, transaction_id=found.transaction_id, id_tag="annas-card"
+            meter_stop=2, timestamp=stamp, transaction_id=found.transaction_id, id_tag="annas-card"
         )
         await station.call(stop)
     hashes = {event["id_tag_hash"] for event in stored(world)}
@@ -156,12 +160,12 @@ async def test_streams_hold_a_hash_of_the_tag_and_never_the_tag(world: World) ->
     assert not any(b"card" in data.lower() for stream in world.network.streams.values() for _, data in stream.kept)
 
 
-async def test_the_stream_read_again_gives_an_equal_view(world: World) -> None:
+async def test_the_stream_read_again_gives_an_equal_view(world: World, stamp: str) -> None:
     async with foreign(world) as station:
         await station.boot()
         for number in range(3):
             started = await station.start_charging(f"2026-06-01T12:00:0{number}Z")
-            await station.call(call.StopTransaction(meter_stop=1500, timestamp=STAMP, transaction_id=started))
+            await station.call(call.StopTransaction(meter_stop=1500, timestamp=stamp, transaction_id=started))
     view = await stored_view(world.bus, "home")
     assert await stored_view(world.bus, "home", "CP001") == view
     assert [energy_wh(each) for each in listed(view)] == [500.0] * 3
@@ -184,11 +188,11 @@ async def test_a_queue_from_an_outage_is_stored_as_late_and_controls_nothing(wor
     assert [event.get("known") for event in events] == [None, True, False]
 
 
-async def test_a_transaction_seen_only_in_meter_values_is_adopted(world: World) -> None:
+async def test_a_transaction_seen_only_in_meter_values_is_adopted(world: World, stamp: str) -> None:
     async with foreign(world) as station:
         await station.boot()
         await station.status("Charging")
-        values = [{"timestamp": STAMP, "sampledValue": [{"value": "5", "measurand": "Current.Import"}]}]
+        values = [{"timestamp": stamp, "sampledValue": [{"value": "5", "measurand": "Current.Import"}]}]
         await station.call(call.MeterValues(connector_id=1, transaction_id=77, meter_value=values))
         await world.state("wallbox", transaction="77")
         world.set("wallbox", 9.0)
@@ -204,7 +208,7 @@ async def nats_url(tmp_path: Path) -> AsyncIterator[str]:
     await server.stop()
 
 
-async def test_the_whole_way_over_real_nats(nats_url: str) -> None:
+async def test_the_whole_way_over_real_nats(nats_url: str, stamp: str) -> None:
     settings, clock = Settings(nats_url=nats_url), SystemClock()
     bus = await connect_nats(settings, "test", "test", clock, wait_s=5)
     gateway_bus = await connect_nats(settings, "gateway", "gateway", clock, wait_s=5)
@@ -214,13 +218,13 @@ async def test_the_whole_way_over_real_nats(nats_url: str) -> None:
     await bus.subscribe("evenload.site.>", world.on_message)
     async with foreign(world) as station:
         await station.boot()
-        transaction = await station.start_charging(STAMP)
+        transaction = await station.start_charging(stamp)
         world.set("wallbox", 12.0)
         profile = await station.profile("TxProfile")
         assert profile["transaction_id"] == transaction
         await world.wait_for(lambda subject, message: message.get("type") == "Applied")
         await world.state("wallbox", setpoint_a=12.0)
-        await station.call(call.StopTransaction(meter_stop=2, timestamp=STAMP, transaction_id=transaction))
+        await station.call(call.StopTransaction(meter_stop=2, timestamp=stamp, transaction_id=transaction))
         subject = subjects.transaction("home", "CP001")
         await world.wait_for(lambda found, message: found == subject and message["type"] == "TransactionEnded")
     await ctx.drain()

@@ -18,7 +18,7 @@ from tests.integration.system.listener import Listener
 from tests.integration.system.processes import EVENLOAD, ROOT, Running, children, evenload, free_port, until
 
 EXAMPLE = ROOT / "deploy" / "examples" / "home.yaml"
-SERVICES = ("allocator", "meter_ingest", "ocpp_gateway", "plug_control")
+SERVICES = ("allocator", "meter_ingest", "ocpp_gateway", "plug_control", "planner")
 SITE = "evenload.site.home"
 LOAD = f"{SITE}.load.wallbox"
 FAILSAFE_A = 6.0
