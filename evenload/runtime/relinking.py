@@ -8,6 +8,7 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 from datetime import datetime
 from typing import Protocol
 
@@ -21,7 +22,6 @@ from evenload.runtime.clock import Clock
 from evenload.runtime.credentials import Credentials
 from evenload.runtime.nats_buckets import Link, Message, NatsBucket
 from evenload.runtime.nats_history import Stored, Wanted, stored
-from evenload.runtime.nats_replay import read_stream
 from evenload.runtime.nats_streams import declare_bucket, declare_stream, need_bucket
 from evenload.runtime.serving import Serving
 from evenload.runtime.stamps import Stamper
@@ -249,8 +249,12 @@ class NatsBus:
 
     async def read(self, stream: str, subject: str, since: datetime | None = None) -> AsyncIterator[tuple[str, bytes]]:
         """Yield (subject, data) of what `stream` holds, oldest first."""
-        async for message in read_stream(self.link(f"read {stream}"), stream, subject, since):
-            yield message.subject, message.data
+        self.link(f"read {stream}")
+        async with aclosing(self.stored(Wanted(stream=stream, pattern=subject, since=since))) as events:
+            async for event in events:
+                if event is None:
+                    return
+                yield event.subject, event.data
 
     def stored(self, wanted: Wanted) -> AsyncGenerator[Stored | None, None]:
         """Yield what a stream holds, in order, then None once, then what comes, until closed; see `nats_history`."""
