@@ -43,8 +43,9 @@ build() {
     --format docker --quiet --tag "$TAG" --file deploy/Dockerfile . >/dev/null
 }
 
-# Start what the image starts, as its user, in its root, which that user cannot write.
-inside() { chroot --userspec=10001:10001 "$root" env -i "${environment[@]}" "$@"; }
+# Start what the image starts, as its user, in its root, which that user cannot write. Called in a subshell, which it
+# takes the place of: so the process that is noted is the one that is ended.
+inside() { exec chroot --userspec=10001:10001 "$root" env -i "${environment[@]}" "$@"; }
 
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
