@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 from evenload.simulation.devices.faults import Faults
+from evenload.simulation.devices.tcp import TcpDevice
 from evenload.simulation.devices.world import PlugWorld
 
 FIRST_KEY = 0xAB
@@ -19,37 +20,12 @@ def joined(data: bytes, *, showing: bool) -> bytes:
     return bytes(found)
 
 
-class KasaPlug:
+class KasaPlug(TcpDevice):
     """`old`: the answers of an HS110 of the first version."""
 
     def __init__(self, world: PlugWorld, old: bool = False) -> None:
+        super().__init__(self._serve)
         self.world, self.faults, self._old = world, Faults(), old
-        self._server: asyncio.Server | None = None
-        self.host, self.port = "", 0
-
-    @property
-    def address(self) -> str:
-        """`host:port`, as a site file's `host:` takes it."""
-        return f"{self.host}:{self.port}"
-
-    async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
-        """Listen; the port is in `port`."""
-        self._server = await asyncio.start_server(self._serve, host, port)
-        self.host, self.port = host, self._server.sockets[0].getsockname()[1]
-
-    async def stop(self) -> None:
-        """Stop listening."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-
-    async def go_offline(self) -> None:
-        """Vanish from the network."""
-        await self.stop()
-
-    async def come_back(self) -> None:
-        """Listen again on the same port."""
-        await self.start(self.host, self.port)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -12,6 +12,7 @@ from typing import Any
 
 from evenload.simulation.devices.aes import decrypted, encrypted
 from evenload.simulation.devices.faults import GARBAGE, Faults
+from evenload.simulation.devices.tcp import TcpDevice
 from evenload.simulation.devices.world import PlugWorld
 
 PREFIX, SUFFIX, HEAD = 0x55AA, 0xAA55, struct.Struct(">4I")
@@ -20,37 +21,12 @@ VERSION = b"3.3" + bytes(12)
 PORT = 6668
 
 
-class TuyaPlug:
+class TuyaPlug(TcpDevice):
     """One plug; `faults` are delay, garbage and null numbers."""
 
     def __init__(self, world: PlugWorld, key: str) -> None:
+        super().__init__(self._serve)
         self.world, self.faults, self._key = world, Faults(), key.encode()
-        self._server: asyncio.Server | None = None
-        self.host, self.port = "", 0
-
-    @property
-    def address(self) -> str:
-        """`host:port`."""
-        return f"{self.host}:{self.port}"
-
-    async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
-        """Listen; the port is in `port`."""
-        self._server = await asyncio.start_server(self._serve, host, port)
-        self.host, self.port = host, self._server.sockets[0].getsockname()[1]
-
-    async def stop(self) -> None:
-        """Stop listening."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-
-    async def go_offline(self) -> None:
-        """Vanish from the network."""
-        await self.stop()
-
-    async def come_back(self) -> None:
-        """Listen again on the same port."""
-        await self.start(self.host, self.port)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -10,8 +10,11 @@ from msgspec.structs import replace
 from nats.aio.client import Client
 
 from evenload.cli.nats import write
+from evenload.runtime.clock import SystemClock
+from evenload.runtime.nats_bus import NatsBus, connect_nats
 from evenload.runtime.nats_files import CONFIG, Plan
 from evenload.runtime.server import find_binary, free_port
+from evenload.runtime.settings import Settings
 from tests.integration.system.processes import Running, until
 
 READY = "Server is ready"
@@ -64,6 +67,12 @@ async def server(folder: Path, plan: Plan) -> AsyncIterator[Server]:
         yield found
     finally:
         await found.stop()
+
+
+async def connect_as(where: Server, user: str) -> NatsBus:
+    """Return a bus of `user` on that server."""
+    settings = Settings(nats_url=where.url, nats_creds=where.creds(user))
+    return await connect_nats(settings, f"boot-{user}", user, SystemClock(), wait_s=5)
 
 
 class Guest:

@@ -9,21 +9,13 @@ import pytest
 from evenload.contracts import subjects
 from evenload.contracts.events import Event
 from evenload.runtime.bus import BusTimeout
-from evenload.runtime.clock import SystemClock
 from evenload.runtime.declared import ensure
-from evenload.runtime.nats_bus import NatsBus, connect_nats
-from evenload.runtime.settings import Settings
 from tests.golden.samples import SAMPLES
-from tests.integration.nats.server import Server, plan_in, server
+from tests.integration.nats.server import Server, connect_as, plan_in, server
 from tests.integration.system.processes import EVENLOAD, Running
 
 STARTED = "evenload.site.home.transaction.CP001"
 EVENTS = 500
-
-
-async def connect_as(where: Server, user: str) -> NatsBus:
-    settings = Settings(nats_url=where.url, nats_creds=where.creds(user))
-    return await connect_nats(settings, f"boot-{user}", user, SystemClock(), wait_s=5)
 
 
 async def command(where: Server, *arguments: str) -> tuple[int, str]:

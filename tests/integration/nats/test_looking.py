@@ -13,12 +13,10 @@ import pytest_asyncio
 
 from evenload.contracts import subjects
 from evenload.contracts.events import Event
-from evenload.runtime.clock import SystemClock
 from evenload.runtime.declared import ensure
-from evenload.runtime.nats_bus import NatsBus, connect_nats
-from evenload.runtime.settings import Settings
+from evenload.runtime.nats_bus import NatsBus
 from tests.golden.samples import SAMPLES
-from tests.integration.nats.server import Guest, Server, guest, plan_in, server
+from tests.integration.nats.server import Guest, connect_as, guest, plan_in, server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 DOC = Path(__file__).parents[3] / "docs" / "nats.md"
@@ -119,11 +117,6 @@ async def look(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Look]:
         for said_by, kind, subject in said:
             await said_by.store(subject, cast(Event, SAMPLES[kind]), f"one {kind}")
         yield Look(await stack.enter_async_context(guest(strict, "operator")))
-
-
-async def connect_as(strict: Server, user: str) -> NatsBus:
-    settings = Settings(nats_url=strict.url, nats_creds=strict.creds(user))
-    return await connect_nats(settings, f"boot-{user}", user, SystemClock(), wait_s=5)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
