@@ -22,7 +22,7 @@ from msgspec import json
 from evenload.contracts import subjects
 from evenload.contracts.events import MeterReading
 from evenload.contracts.phases import PerPhase
-from evenload.contracts.records import OwnerRecord
+from evenload.contracts.records import EpochRecord, OwnerRecord
 from evenload.contracts.wire import decode_as
 from evenload.runtime.apply import apply_site
 from evenload.runtime.bus import Bus, BusDown
@@ -141,15 +141,29 @@ class Fleet:
                 await asyncio.sleep(0.05)
         return new.pop()
 
-    async def shared(self, within_s: float = 12.0) -> None:
-        """Return once every site has exactly one owner among the processes that live."""
+    async def shared(self, within_s: float = 20.0) -> None:
+        """Return once every site has exactly one owner among the processes that live, and is commanded by it."""
         async with asyncio.timeout(within_s):
             while True:
                 owners = await self.owners()
                 right = {key: owned(key, owners, self.names) == set(sites) for key, sites in owners.items()}
-                if set(owners) == set(self.allocators) and all(right.values()):
+                if set(owners) == set(self.allocators) and all(right.values()) and await self._commanded(owners):
                     return
                 await asyncio.sleep(0.1)
+
+    async def _commanded(self, owners: dict[str, tuple[str, ...]]) -> bool:
+        """Tell whether each site's newest epoch is its owner's, and a setpoint with it was heard.
+
+        An owner takes its epoch a second after the site: it first hears what is in force.
+        """
+        bucket = await self.bus.bucket(subjects.EPOCHS)
+        for key, sites in owners.items():
+            for site in sites:
+                entry = await bucket.get(site)
+                record = None if entry is None else decode_as(EpochRecord, entry.value)
+                if record is None or record.process != key or self.epochs.get(site, 0) < record.epoch:
+                    return False
+        return True
 
     def environment(self) -> dict[str, str]:
         """Return the environment of a service."""
