@@ -9,6 +9,7 @@ TAGS = "tags"
 TAG_KEY = "gateway.tag_key"
 """Key in bucket `stations`: the secret that hashes id tags."""
 PLANS = "plans"
+DEVICES = "devices"
 
 
 def token(text: str) -> str:
