@@ -10,6 +10,7 @@ again a few seconds later while setpoints still move; then the minute passes. Wh
 The same seed gives the same year, byte by byte.
 """
 
+import dataclasses
 from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
@@ -17,7 +18,7 @@ from msgspec.structs import replace
 
 from bench.year_home import CAR, HEAT_PUMP, NO_CONTROL, PLANS, POOL, POOL_FROM_MIN, POOL_H, TANK, Tally, site_of
 from bench.year_plant import Plant
-from evenload.contracts.events import LoadState, MeterReading, Setpoint
+from evenload.contracts.events import LoadState, LoadStatus, MeterReading, Setpoint
 from evenload.contracts.phases import PerPhase
 from evenload.contracts.records import OverrideRecord
 from evenload.simulation import meters, outlet
@@ -173,7 +174,7 @@ class _Controlled:
 
     def _car_state(self) -> LoadState:
         car = self.plant.car
-        given = "available" if not car.home else "suspended_ev" if car.full else "charging"
+        given: LoadStatus = "available" if not car.home else "suspended_ev" if car.full else "charging"
         if given != self.car.given:
             self.car = outlet_given(self.car, given)
             self.plant.offered(CAR, self.car.offers_a)
@@ -285,11 +286,9 @@ class _Controlled:
         return replace(_GIVEN, forecasts={"solar": tuple(found)})
 
 
-def outlet_given(car: Outlet, given: str) -> Outlet:
+def outlet_given(car: Outlet, given: LoadStatus) -> Outlet:
     """Return the car's outlet with what its vehicle does; leases last as long as they are the newest word."""
-    from dataclasses import replace as changed
-
-    return changed(car, given=given, lease_end_s=None, profile_end_s=None)  # type: ignore[arg-type]
+    return dataclasses.replace(car, given=given, lease_end_s=None, profile_end_s=None)
 
 
 def _said(state: LoadState) -> tuple[object, ...]:

@@ -47,7 +47,7 @@ def worth(memory: Any) -> Worth | None:
 def kept(plan: PlugPlan, found: Worth, now: Now) -> DeviceRecord:
     """Return the record of a memory; its rows are a record of their own (`kept_rows`)."""
     kind, sensor = same(plan)
-    aged = _moved(found.memory, lambda value: round(now.at_s - value, 1), fitted_to=None)
+    aged = _moved(found.memory, lambda value: round(now.at_s - value, 1), fitted_at_s=None)
     raw = Raw(msgspec.json.encode(aged))
     return DeviceRecord(site=plan.site, load=plan.load, kind=kind, sensor=sensor, kept_at=now.utc, memory=raw)
 
@@ -66,7 +66,7 @@ def recalled(plan: PlugPlan, record: DeviceRecord, rows: LearnedRecord | None, n
         return None
     memory = msgspec.json.decode(record.memory, type=KINDS[type(plan.device)].memory)
     passed_s = max(0.0, (now.utc - record.kept_at.astimezone(UTC)).total_seconds())
-    memory = _moved(memory, lambda value: now.at_s - passed_s - value, fitted_to=now.at_s)
+    memory = _moved(memory, lambda value: now.at_s - passed_s - value, fitted_at_s=now.at_s)
     known = asdict(memory).get("known")
     if rows is not None and isinstance(known, Modelled):
         memory = replace(memory, known=replace(known, learning=Learning(rows=rows.rows)))
@@ -78,12 +78,12 @@ def same(plan: PlugPlan) -> tuple[str, str | None]:
     return plan.kind, None if plan.device is None else plan.device.sensor
 
 
-def _moved(memory: Any, move: Any, *, fitted_to: float | None) -> Any:
+def _moved(memory: Any, move: Any, *, fitted_at_s: float | None) -> Any:
     """Return the memory with its times moved; a model that comes back counts as fitted just now."""
     fields = asdict(memory)
     changes = {name: move(value) for name, value in fields.items() if name in TIMES and value is not None}
     known = fields.get("known")
     if isinstance(known, Modelled):
-        fitted_s = fitted_to if fitted_to is not None and known.fit is not None else -1e9
+        fitted_s = fitted_at_s if fitted_at_s is not None and known.fit is not None else -1e9
         changes["known"] = replace(known, fitted_s=fitted_s)
     return replace(memory, **changes)
