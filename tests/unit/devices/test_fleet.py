@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from evenload.runtime import ending
 from evenload.devices.own_thread import OwnThread
+from evenload.runtime import ending
 from evenload.runtime.ending import end_if_cancelled, ended, run_until
 
 
