@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import pytest_asyncio
@@ -155,4 +156,4 @@ async def test_a_changed_file_reaches_the_replica_that_has_the_site_and_a_remove
 def _longest_gap_s(heard: list[tuple[float, str, str]], site: str, since_s: float) -> float:
     """Return the longest time without a reading of a site from then on, s."""
     times = [since_s, *(at_s for at_s, name, _ in heard if name == site and at_s > since_s)]
-    return max(after - before for before, after in zip(times, times[1:], strict=False))
+    return max(after - before for before, after in pairwise(times))
