@@ -100,6 +100,10 @@ bench: setup  ## measure decisions, reading-to-station latency, gateway calls; r
 tx-kill: setup  ## N=200: kill -9 gateway and server amid transactions; none may be lost, doubled or clash
 	@$(BIN)/python -m tests.kill --rounds $(or $(N),200) --seed $(or $(SEED),1)
 
+.PHONY: half-open
+half-open: setup  ## CUT="60 150": cut the stations' link half-open for so many seconds amid transactions
+	@$(BIN)/python -m tests.kill.half_open --cut $(or $(CUT),60 150)
+
 .PHONY: fuzz
 fuzz: setup  ## N=1000000: hostile input to the gateway's cores, made from the OCPP schemas
 	@$(BIN)/python -m tests.fuzz process --number $(or $(N),1000000) --seed $(or $(SEED),1)
