@@ -94,7 +94,7 @@ integration: setup system  ## tests with real servers and sockets
 
 .PHONY: bench
 bench: setup  ## measure decisions, reading-to-station latency, gateway calls; ratios count, absolute figures drift
-	@for bench in decision latency gateway storm; do $(BIN)/python -m bench.$$bench; echo; done
+	@for bench in decision latency gateway tls_memory storm; do $(BIN)/python -m bench.$$bench; echo; done
 
 .PHONY: tx-kill
 tx-kill: setup  ## N=200: kill -9 gateway and server amid transactions; none may be lost, doubled or clash
