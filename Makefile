@@ -94,11 +94,15 @@ integration: setup system  ## tests with real servers and sockets
 
 .PHONY: bench
 bench: setup  ## measure decisions, reading-to-station latency, gateway calls; ratios count, absolute figures drift
-	@for bench in decision latency gateway storm; do $(BIN)/python -m bench.$$bench; echo; done
+	@for bench in decision latency gateway tls_memory storm; do $(BIN)/python -m bench.$$bench; echo; done
 
 .PHONY: tx-kill
 tx-kill: setup  ## N=200: kill -9 gateway and server amid transactions; none may be lost, doubled or clash
 	@$(BIN)/python -m tests.kill --rounds $(or $(N),200) --seed $(or $(SEED),1)
+
+.PHONY: half-open
+half-open: setup  ## CUT="60 150": cut the stations' link half-open for so many seconds amid transactions
+	@$(BIN)/python -m tests.kill.half_open --cut $(or $(CUT),60 150)
 
 .PHONY: fuzz
 fuzz: setup  ## N=1000000: hostile input to the gateway's cores, made from the OCPP schemas
