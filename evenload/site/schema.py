@@ -93,6 +93,10 @@ class Meter(Section, frozen=True, kw_only=True):
 
     role: Annotated[MeterRole, Meta(description="what it measures")]
     driver: Annotated[str, Meta(description="how it is read")]
+    checks: Annotated[
+        Name | None,
+        Meta(description="a second grid meter: the one that it checks; of both the higher import counts, per phase"),
+    ] = None
     period_s: Annotated[PeriodSeconds | None, Meta(description="asked of the device, s; none = its best")] = None
     slow: Annotated[bool, Meta(description="must be true for a grid meter with a period above 20 s")] = False
     invert: Annotated[bool, Meta(description="turn the sign of power and current")] = False
