@@ -155,6 +155,10 @@ dynamics: setup  ## overloads, stops and energy in closed loop, a cloudy day bes
 thermal: setup  ## N=100 DAYS=30: synthetic tanks and rooms: are they learned, are their deadlines met
 	@$(BIN)/python -m bench.thermal --bodies $(or $(N),100) --days $(or $(DAYS),30)
 
+.PHONY: days
+days: setup  ## the demo home on a summer and a winter day, closed loop; docs/pictures/days.svg, evenload why
+	@$(BIN)/python -m bench.days --picture docs/pictures/days.svg --keep tests/golden/days/decisions.jsonl
+
 .PHONY: lock
 lock: setup  ## pin the newest allowed versions in requirements*.txt
 	@$(PIP) install --quiet uv
