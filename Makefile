@@ -140,8 +140,9 @@ wiring: setup  ## DAYS=100 HOMES=3: wrong wiring found, right wiring left alone,
 takeover: setup  ## N=20: allocators killed, paused, ended under load: takeover times, stale setpoints
 	@$(BIN)/python -m bench.takeover --rounds $(or $(N),20)
 .PHONY: load
-load: setup  ## SITES=1000 LOADS=10 ALLOCATORS=2: many sites at once: reading to setpoint, CPU, memory
-	@$(BIN)/python -m bench.load --sites $(or $(SITES),1000) --loads $(or $(LOADS),10) --allocators $(or $(ALLOCATORS),2)
+load: setup  ## SITES=1000 LOADS=10 ALLOCATORS=2 MOVE=1: many sites at once: reading to setpoint, CPU, memory, moves
+	@$(BIN)/python -m bench.load --sites $(or $(SITES),1000) --loads $(or $(LOADS),10) --allocators $(or $(ALLOCATORS),2) \
+	  $(if $(MOVE),--move)
 
 .PHONY: dynamics
 dynamics: setup  ## overloads, stops and energy in closed loop, a cloudy day beside a peer; PLOT=FILE draws the trade-off

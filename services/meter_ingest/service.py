@@ -13,13 +13,13 @@ from evenload.contracts import subjects
 from evenload.contracts.events import Alert
 from evenload.devices.access import Access, open_access
 from evenload.devices.backoff import Backoff
-from evenload.devices.ending import end_if_cancelled
 from evenload.devices.errors import DeviceError
-from evenload.devices.fleet import Fleet, run_until
+from evenload.devices.fleet import Fleet
 from evenload.devices.outbox import Outbox
 from evenload.devices.secrets import secrets_folder
+from evenload.runtime.ending import end_if_cancelled
 from evenload.runtime.service import Context
-from evenload.runtime.site_config import watch_sites
+from evenload.runtime.sharing import follow_sites
 from evenload.site.schema import Site
 from services.meter_ingest.config import MeterPlan, meter_plans
 from services.meter_ingest.drivers.table import DRIVERS
@@ -145,6 +145,10 @@ async def run(ctx: Context) -> None:
         ingest.on_site(name, site, config_rev)
         limits.on_site(name, site, config_rev)
 
+    async def let_go(site: str) -> None:
+        await ingest.fleet.empty(f"{site}/")
+        await limits.fleet.empty(f"{site}/")
+
     async def close_last() -> None:
         # The shared links stay until the service stops and the last meter's task is gone.
         try:
@@ -157,5 +161,5 @@ async def run(ctx: Context) -> None:
             await access.close()
 
     ctx.spawn("devices", close_last, drains=True)
-    ctx.spawn("sites", lambda: run_until(watch_sites(ctx, on_site), ctx.stopping))
+    follow_sites(ctx, subjects.READERS, on_site, let_go)
     ctx.health.set("devices", True)
