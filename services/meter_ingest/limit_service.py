@@ -13,11 +13,11 @@ from evenload.contracts import subjects
 from evenload.contracts.events import Alert, SiteLimit
 from evenload.devices.access import Access
 from evenload.devices.backoff import Backoff
-from evenload.devices.ending import end_if_cancelled
 from evenload.devices.errors import DeviceError
 from evenload.devices.fleet import Fleet
 from evenload.devices.outbox import Outbox
 from evenload.devices.secrets import secrets_folder
+from evenload.runtime.ending import end_if_cancelled
 from evenload.runtime.service import Context
 from evenload.site.schema import Site
 from services.meter_ingest.drivers.limit_table import LIMIT_DRIVERS
