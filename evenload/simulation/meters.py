@@ -1,6 +1,7 @@
 """What the site's meters show, as the readings that meter_ingest would publish; pure.
 
-Names: `grid`, `solar`, `battery`, `inverter`, unless the site file names meters of these roles; and circuits' meters.
+Names: `grid`, `solar`, `battery`, `inverter`, unless the site file names meters of these roles; and circuits' meters,
+and one that checks the grid meter.
 """
 
 import random
@@ -38,8 +39,10 @@ def roles(site: Site, given: Given) -> dict[str, MeterRole]:
         there.append("inverter")
     if site.battery is not None:
         there.append("battery")
-    named = {meter.role: name for name, meter in sorted(site.meters.items(), reverse=True)}
+    own = {name: meter for name, meter in site.meters.items() if meter.checks is None}
+    named = {meter.role: name for name, meter in sorted(own.items(), reverse=True)}
     found = {named.get(role, str(role)): role for role in there}
+    found.update({name: "grid" for name, meter in site.meters.items() if meter.checks in found})
     found.update({circuit.meter: "circuit" for circuit in site.circuits.values() if circuit.meter})
     sensors = {load.sensor for load in site.loads.values() if isinstance(load, Device)} - {None}
     found.update({sensor: "temperature" for sensor in sensors if sensor is not None})

@@ -17,6 +17,7 @@ from evenload.contracts.events import Alert, Decision, LoadDecision, Setpoint
 from services.allocator.around import latched, no_grid, surroundings, with_battery
 from services.allocator.belief import Sides, read_grid, read_sides
 from services.allocator.cuts import SHORT_S, Cut, Scene, cuts, remembered
+from services.allocator.disagreement import compared
 from services.allocator.draws import Draw, Moment, Phases, draw_of
 from services.allocator.explain import Said, alerts, explained, site_decision, told_line, with_could_get
 from services.allocator.facts import Facts
@@ -25,7 +26,7 @@ from services.allocator.gain import reads_a_thousandth, weighed
 from services.allocator.limits import Surroundings, caps_for
 from services.allocator.memory import Command, LoadMemory, Memory
 from services.allocator.offers import with_offers
-from services.allocator.outside import outside_limits
+from services.allocator.outside import outside_limits, told_limits
 from services.allocator.plan import MA, Plan, PlannedLoad
 from services.allocator.promised import Pending
 from services.allocator.raises import Rise, raises
@@ -109,7 +110,7 @@ def _thought(plan: Plan, memory: Memory, facts: Facts, time: tuple[float, dateti
     lines = explained(said)
     setpoints, after = _to_send(said, after, [line.reason for line in lines])
     found = alerts(said)
-    told = (f"{plan.distribution} {plan.breaker_ma}", *(told_line(line) for line in lines))
+    told = (f"{plan.distribution} {plan.breaker_ma}", *(told_line(line) for line in lines), *told_limits(facts, now_s))
     changed = told != memory.told or scene.grid.health != memory.health or now_s - memory.decided_s >= TELL_S
     blind_s = None if scene.grid.health != "failsafe" else known.failsafe_s if known.failsafe_s is not None else now_s
     after = replace(
@@ -147,6 +148,7 @@ def _scene(plan: Plan, memory: Memory, facts: Facts, seen: tuple[Sides, float]) 
         inverted = memory.grid_wiring.inverted_s is not None
         wrong = inverted or is_frozen(memory, sides, news) or reads_a_thousandth(memory, grid)
         memory, grid = doubted(memory, grid, now_s, frozen=wrong)
+        memory = compared(memory, grid, now_s)
 
     def seen_with(draws_ma: Phases, lowest: bool) -> Surroundings:
         if grid.health == "failsafe" and grid.age_s is None:
