@@ -1,5 +1,6 @@
 """plug_control's real core around one simulated device, in virtual time: a relay, or a device with more levels."""
 
+from msgspec import structs
 from msgspec.structs import replace
 
 from evenload.contracts.events import LoadState, LoadStatus, MeterReading, Setpoint
@@ -7,6 +8,7 @@ from evenload.simulation.virtual_time import MONOTONIC_START_S, Wall, utc
 from services.plug_control.config import PlugPlan
 from services.plug_control.core import Wish
 from services.plug_control.raw import RawObservation
+from services.plug_control.remembering import kept, kept_rows, recalled, worth
 from services.plug_control.state import Fact, Failed, Felt, Given, Looked, Now, Passed, Switched, Told
 from services.plug_control.switching import begin, step
 
@@ -57,6 +59,15 @@ class PlugSide:
     def link(self, up: bool, now_s: float) -> None:
         """Lose or regain the plug's network."""
         self._linked = up
+        self._look(now_s)
+
+    def restart(self, now_s: float) -> None:
+        """End and begin anew with what was kept of the core's memory, as the next process does; the device stays."""
+        now, found = self._now(now_s), worth(self._state.memory)
+        memory = None
+        if found is not None:
+            memory = recalled(self._plan, kept(self._plan, found, now), kept_rows(self._plan, found), now)
+        self._state = structs.replace(begin(now), memory=memory, wish=self._state.wish)
         self._look(now_s)
 
     def advance(self, now_s: float, drawn_a: float) -> None:

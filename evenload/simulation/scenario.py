@@ -31,6 +31,7 @@ FaultKind = Literal[
     "allocator_dies",
     "allocator_returns",
     "memory_lost",
+    "service_restarts",
 ]
 ScenarioSeconds = Annotated[float, Meta(ge=0, le=86_400)]
 Current = Annotated[float, Meta(ge=0, le=10_000)]

@@ -114,6 +114,13 @@ class ServicedWorld(World):
             self._sides[load].link(up, self.now_s)
             self._mirror(load)
 
+    def restart(self, load: str) -> None:
+        """Let plug_control's part for a device end and begin anew; a gateway's restart is a lost link."""
+        side = self._sides.get(load)
+        if isinstance(side, PlugSide):
+            side.restart(self.now_s)
+            self._mirror(load)
+
     def next_s(self) -> float:
         """Return when the next thing changes by itself."""
         return min([super().next_s(), *(side.next_s() for side in self._sides.values())])

@@ -79,6 +79,9 @@ class World:
         """Cut or restore the link between a load's device and its service."""
         self._replace(load, replace(self.outlets[load], linked=up))
 
+    def restart(self, load: str) -> None:
+        """Let a load's service end and begin anew, from what it has kept; plain outlets have none."""
+
     def next_s(self) -> float:
         """Return when the next thing changes by itself; infinite when nothing will."""
         ends = [end_s for each in self.outlets.values() if (end_s := outlet.falls_s(each)) is not None]

@@ -37,6 +37,8 @@ STEP_A = 0.5
 SHORT_RATIO, SHORT_WH = 0.02, 100.0
 TIE_COST = 0.0001
 LATER_COST = 0.5
+LEAST_PART_RATIO = 0.01
+"""Of a slot; less is rounding."""
 MOVES_RATIO = 0.05
 """Prices within a twentieth of each other are one price."""
 
@@ -110,8 +112,8 @@ def _problem(
 ) -> Problem:
     """Return the question without the sun."""
     aims, quarter_hours, day = known
-    off = _switched_off(facts)
-    asks = tuple(_scheduled(site, facts, _ask(site, aim, quarter_hours, off), quarter_hours) for aim in aims)
+    states = _switched_off(facts), _served(facts)
+    asks = tuple(_scheduled(site, facts, _ask(site, aim, quarter_hours, states), quarter_hours) for aim in aims)
     shapes = {aim.goal.load: aim.shape for aim in aims}
     house, reserved = house_a(site, memory.house), reserved_a(site, facts, set(shapes))
     free = (
@@ -134,18 +136,27 @@ def _switched_off(facts: Facts) -> set[str]:
     return {line.load for line in decided if line.mode == "off" and not line.by_plan}
 
 
-def _ask(site: Site, aim: Aim, quarter_hours: tuple[Slot, ...], off: set[str]) -> Ask:
+def _served(facts: Facts) -> set[str]:
+    """Return loads that a guaranteed slot of their plan serves now."""
+    decided = facts.decision.loads if facts.decision is not None else ()
+    return {line.load for line in decided if line.by_plan and line.mode == "standard" and line.setpoint_a > 0.0}
+
+
+def _ask(site: Site, aim: Aim, quarter_hours: tuple[Slot, ...], known: tuple[set[str], set[str]]) -> Ask:
+    off, served = known
     load = aim.goal.load
-    need_wh = aim.amount.energy_wh * SPARE_RATIO if aim.amount is not None else 0.0
+    spare = 1.0 if aim.goal.offered else SPARE_RATIO  # what is offered its own service sees to, to the end
+    need_wh = aim.amount.energy_wh * spare if aim.amount is not None else 0.0
     until = sum(slot.starts_at < aim.goal.ready_at for slot in quarter_hours)
     return Ask(
         load=load,
-        min_a=aim.shape.min_a,
+        min_a=0.0 if aim.goal.offered else aim.shape.min_a,  # it ends by itself: a part of a slot is a part of its time
         max_a=0.0 if load in off else aim.shape.max_a,
         watts_a_ratio=aim.shape.watts_a_ratio,
         need_wh=need_wh,
         slots=until,
         rank=site.loads[load].priority,
+        runs=load in served,
     )
 
 
@@ -212,7 +223,7 @@ def _told(
     steps = tuple(
         PlanSlot(
             starts_at=slot.starts_at,
-            guaranteed_a=_guaranteed(ask, answer.grid_a[index][place], most_a(ask, place)),
+            guaranteed_a=_guaranteed(aim, ask, answer.grid_a[index][place], most_a(ask, place)),
             allowed_a=aim.shape.max_a,
         )
         for place, slot in enumerate(quarter_hours[: ask.slots])
@@ -241,10 +252,12 @@ def _end(goal: Goal, steps: tuple[PlanSlot, ...]) -> datetime | None:
     return min(goal.ready_at, steps[-1].starts_at + SLOT) if steps else None
 
 
-def _guaranteed(ask: Ask, grid_a: float, highest_a: float) -> float:
-    """Return what is guaranteed, in whole steps where that leaves the minimum."""
+def _guaranteed(aim: Aim, ask: Ask, grid_a: float, highest_a: float) -> float:
+    """Return what is guaranteed, in whole steps where that leaves the minimum; all to a device that ends by itself."""
     if grid_a <= 0.0:
         return 0.0
+    if aim.goal.offered:
+        return highest_a if grid_a > LEAST_PART_RATIO * highest_a else 0.0
     stepped_a = int(grid_a / STEP_A + 1e-6) * STEP_A
     return min(highest_a, max(ask.min_a, stepped_a if grid_a < highest_a - 1e-6 else highest_a))
 

@@ -2,6 +2,8 @@
 
 from msgspec import Struct
 
+KEEP_COST = 0.02
+"""Per kWh off the price of the first slot for what runs: answers of one cost must not take turns minute by minute."""
 SPARE_COST = 0.5
 """Per kWh beside the price, in the last quarter hour before a deadline: it is for what comes between."""
 
@@ -18,6 +20,8 @@ class Ask(Struct, frozen=True, kw_only=True):
     rank: int
     max_by_slot_a: tuple[float, ...] = ()
     """Highest current in each slot where it is not max_a in all; 0 = off."""
+    runs: bool = False
+    """It is served now: of equal answers the one that goes on is taken."""
 
 
 class Room(Struct, frozen=True, kw_only=True):
@@ -59,7 +63,8 @@ class Solved(Struct, frozen=True, kw_only=True):
 
 def cost_of(problem: Problem, ask: Ask, slot: int) -> float:
     """Return the cost of a kWh from the grid for an ask; its last slot is kept free while it can be."""
-    return problem.costs[slot] + (SPARE_COST if slot == ask.slots - 1 else 0.0)
+    kept = KEEP_COST if slot == 0 and ask.runs else 0.0
+    return problem.costs[slot] + (SPARE_COST if slot == ask.slots - 1 else 0.0) - kept
 
 
 def limit_in_a(room: Room, slot: int) -> float:

@@ -1,13 +1,14 @@
 """From what a device asks for to the offer that is published. Pure."""
 
 from itertools import pairwise
+from math import ceil
 
 from evenload.contracts.events import Offer
 from services.plug_control.config import PlugPlan
 from services.plug_control.core import Ask
 
 NEED_STEP_WH = 50.0
-"""Needs are told in steps: each change is an event of its own."""
+"""Needs are told in steps, rounded up: each change is an event of its own, and the last of it is still a need."""
 
 
 def offer_of(plan: PlugPlan, ask: Ask) -> Offer:
@@ -22,7 +23,7 @@ def offer_of(plan: PlugPlan, ask: Ask) -> Offer:
         all_or_nothing=device.all_or_nothing,
         min_on_s=device.min_on_s,
         min_off_s=device.min_off_s,
-        need_wh=None if ask.need_wh is None else round(ask.need_wh / NEED_STEP_WH) * NEED_STEP_WH,
+        need_wh=None if ask.need_wh is None else ceil(ask.need_wh / NEED_STEP_WH - 1e-9) * NEED_STEP_WH,
         until=ask.until,
         reason=ask.reason,
     )

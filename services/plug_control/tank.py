@@ -40,6 +40,8 @@ STUCK_AFTER_K = 8.0
 """A sensor that did not move while heat for so many kelvin went in is stuck."""
 AMBIENT_C = 20.0
 """Around a tank; where it is another, the loss that is learned makes up for it."""
+DUE_BAND_K = 1.0
+"""Taken again with what is there when so far below what a plan wants."""
 DUE_ABOVE_K = 0.5
 """Heated so far above what a plan wants: what is there at its time must not be a little less."""
 MISSED, TOO_HOT = "legionella_missed", "temperature_too_high"
@@ -183,7 +185,7 @@ def _heats(
 def _below_due(seen: Input) -> bool:
     """Tell whether it is below what a plan wants: then it takes what it is given up to there."""
     due_c, temperature_c = seen.wish.due_c, seen.temperature_c
-    return due_c is not None and temperature_c is not None and temperature_c < due_c
+    return due_c is not None and temperature_c is not None and temperature_c < due_c - DUE_BAND_K
 
 
 def _due(tank: Tank, memory: TankMemory, seen: Input, *, now: Now) -> bool:
