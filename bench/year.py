@@ -62,6 +62,11 @@ def as_json(tallies: list[Tally]) -> str:
     return json.dumps([dataclasses.asdict(tally) for tally in tallies], indent=1, sort_keys=True) + "\n"
 
 
+def read(path: Path) -> list[Tally]:
+    """Return years as `as_json` wrote them."""
+    return [Tally(**values) for values in json.loads(path.read_text(encoding="utf-8"))]
+
+
 def played(strategies: tuple[str, ...], asked: tuple[int, int, date], jobs: int) -> list[tuple[Tally, float]]:
     """Return all years; the longest begin first, so that both cores are busy to the end."""
     with get_context("spawn").Pool(jobs) as pool:
@@ -79,16 +84,23 @@ def main() -> int:
     parser.add_argument("--only", help="strategies, by comma")
     parser.add_argument("--paper", metavar="FILE", help="put the table into this paper, and the pictures beside it")
     parser.add_argument("--json", metavar="FILE", help="write all that was counted")
+    parser.add_argument(
+        "--from", dest="files", nargs="*", default=[], help="years that were written before with --json"
+    )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     asked = parser.parse_args()
     strategies = tuple(asked.only.split(",")) if asked.only else STRATEGIES
     begun_s = time.monotonic()
-    found = played(strategies, (asked.seed, asked.days, asked.first), asked.jobs)
-    tallies = [tally for tally, _ in found]
-    print(f"{asked.days} days from {asked.first}, seed {asked.seed}")
+    if asked.files:
+        tallies = [tally for name in asked.files for tally in read(Path(name))]
+        tallies.sort(key=lambda tally: STRATEGIES.index(tally.strategy))
+    else:
+        found = played(strategies, (asked.seed, asked.days, asked.first), asked.jobs)
+        tallies = [tally for tally, _ in found]
+        print(f"{asked.days} days from {asked.first}, seed {asked.seed}")
+        cpu = ", ".join(f"{tally.strategy} {cpu_s:.0f}" for tally, cpu_s in found)
+        print(f"{time.monotonic() - begun_s:.0f} s on {asked.jobs} cores; s of CPU: {cpu}", file=sys.stderr)
     print(table(tallies))
-    cpu = ", ".join(f"{tally.strategy} {cpu_s:.0f}" for tally, cpu_s in found)
-    print(f"{time.monotonic() - begun_s:.0f} s on {asked.jobs} cores; s of CPU: {cpu}", file=sys.stderr)
     if asked.json:
         Path(asked.json).write_text(as_json(tallies), encoding="utf-8")
     if asked.paper:

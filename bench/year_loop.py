@@ -3,9 +3,9 @@
 Steps of a minute. In each the devices' cores look and are given their setpoints, the allocator decides, and decides
 again a few seconds later while setpoints still move; then the minute passes. What is simplified beside the real system:
 * the bus, leases and renewals: a lease lasts over the step;
-* a device looks each minute while something runs or the sun shines, else each 5 minutes, and a decision is made when
-  something it stands on has changed, at least each 15 minutes: the rest would decide what was decided before;
-* the planner plans when the car comes or goes, each two hours while something is missing, else each six; in its own
+* devices look, and decisions are made, when the car comes, goes or is full, when by day a phase has moved by 1 A, while
+  setpoints still move, and each 5 minutes; the rest would decide what was decided before;
+* the planner plans when the car comes or goes, each four hours while something is missing, else each twelve; in its own
   service it does each minute.
 The same seed gives the same year, byte by byte.
 """
@@ -35,10 +35,10 @@ from services.allocator.memory import Memory, first_memory
 from services.plug_control.config import plug_plans
 from services.plug_control.wishes import wish_of
 
-LEASE_S, ROUND_S, ROUNDS = 119.0, 4.0, 4
-QUIET_LOOK_S, LIVE_DECISION_S, QUIET_DECISION_S = 300.0, 300.0, 900.0
-PLAN_EVERY_S, PLAN_SELDOM_S = 2 * 3600.0, 6 * 3600.0
-MOVED_A, DARK_W, FELT_K, FELT_S, LOOK_S = 0.4, 100.0, 0.2, 600.0, 240.0
+LEASE_S, ROUND_S, ROUNDS = 120.0, 4.0, 4
+ACT_S, LIVE_DECISION_S, QUIET_DECISION_S = 300.0, 300.0, 900.0
+PLAN_EVERY_S, PLAN_SELDOM_S = 4 * 3600.0, 12 * 3600.0
+MOVED_A, DARK_W, FELT_K, FELT_S, LOOK_S = 1.0, 100.0, 0.3, 600.0, 300.0
 DRIVER = "homewizard"
 """A device without a timer of its own: its relay stays as it was set."""
 NORMAL_A, FIRST = 2.9, date(2026, 1, 1)
@@ -114,12 +114,19 @@ class _Controlled:
 
     def _minute(self) -> None:
         """Let the services do what they do in a minute."""
-        live = self._live()
+        plant = self.plant
+        if plant.draws_a[POOL]:  # a pump counts as its run only what it was seen to run, at most 30 s between two looks
+            self.sides[POOL].advance(self.now_s - 30.0, plant.draws_a[POOL])
+            self.sides[POOL].advance(self.now_s, plant.draws_a[POOL])
+        if self.now_s % LEASE_S == 0.0:
+            self._renew()
+        due = self.now_s % ACT_S == 0.0 or self._unsettled or self._car_is() != self.car.given
+        if not (due or (self._sees_light() and self._moved())):
+            return
         self._follow_calendar()
-        if live or self.now_s % QUIET_LOOK_S == 0.0:
-            self._look()
+        self._look()
         news = self._hear()
-        longest_s = LIVE_DECISION_S if live else QUIET_DECISION_S
+        longest_s = LIVE_DECISION_S if self._live() else QUIET_DECISION_S
         if not (news or self._unsettled or self._moved() or self.now_s - self._decided_s >= longest_s):
             return
         for _ in range(ROUNDS):
@@ -130,25 +137,33 @@ class _Controlled:
             self._hear()
 
     def _live(self) -> bool:
-        return any(self.plant.draws_a.values()) or self.plant.day.sun_w[self.plant.minute] > DARK_W
+        return any(self.plant.draws_a.values()) or self._sees_light()
+
+    def _sees_light(self) -> bool:
+        return self.plant.day.sun_w[self.plant.minute] > DARK_W
+
+    def _renew(self) -> None:
+        """Give each device its setpoint again, before its lease ends; without one it would go where it is anyway."""
+        for name, side in self.sides.items():
+            held = self.setpoints.get(name)
+            if held is not None and held.setpoint_a != self._failsafe_a[name]:
+                side.give(held, self.now_s)
+                self.plant.offered(name, side.offers_a(self.now_s))
 
     def _look(self) -> None:
         """Let each device's core look, feel its temperature and renew its lease."""
         plant, now_s = self.plant, self.now_s
-        tank_c = plant.tank.temperature_c
-        if abs(tank_c - self._felt[1]) >= FELT_K or now_s - self._felt[0] >= FELT_S:
-            self._felt = now_s, tank_c
-            self.sides[TANK].feel(self._temperature(tank_c), now_s)
-        if plant.draws_a[POOL]:  # a pump counts as its run only what it was seen to run, at most 30 s between two looks
-            self.sides[POOL].advance(now_s - 30.0, plant.draws_a[POOL])
         for name, side in self.sides.items():
             drawn_a = plant.draws_a[name]
             if drawn_a != self._drawn_a[name] or now_s - self._looked_s[name] >= LOOK_S:
                 self._drawn_a[name], self._looked_s[name] = drawn_a, now_s
                 side.advance(now_s, drawn_a)
-            if name in self.setpoints and self.setpoints[name].setpoint_a != self._failsafe_a[name]:
-                side.give(self.setpoints[name], now_s)
             plant.offered(name, side.offers_a(now_s))
+        tank_c = plant.tank.temperature_c
+        if abs(tank_c - self._felt[1]) >= FELT_K or now_s - self._felt[0] >= FELT_S:
+            self._felt = now_s, tank_c
+            self.sides[TANK].feel(self._temperature(tank_c), now_s)
+            plant.offered(TANK, self.sides[TANK].offers_a(now_s))
 
     def _temperature(self, value_c: float) -> MeterReading:
         return MeterReading(
@@ -172,9 +187,12 @@ class _Controlled:
                 self.calendar.heard(self.site, state, self.now_s)
         return news
 
-    def _car_state(self) -> LoadState:
+    def _car_is(self) -> LoadStatus:
         car = self.plant.car
-        given: LoadStatus = "available" if not car.home else "suspended_ev" if car.full else "charging"
+        return "available" if not car.home else "suspended_ev" if car.full else "charging"
+
+    def _car_state(self) -> LoadState:
+        given = self._car_is()
         if given != self.car.given:
             self.car = outlet_given(self.car, given)
             self.plant.offered(CAR, self.car.offers_a)

@@ -28,6 +28,12 @@ loads:
 """
 NOW = datetime(2026, 6, 1, 10, 0, tzinfo=timezone(timedelta(hours=2)))
 NOBODY_PID = 2**22 + 1
+SCENARIO = """\
+name: sunny
+site: {site: home, phases: [L1], grid: {breaker_a: 25}, loads: {car: {type: evse, max_a: 16, mode: standard}}}
+given: {household_a: {L1: 2}, loads: {car: {status: charging}}}
+timeline: [{at_s: 300, given: {household_a: {L1: 15}}}, {at_s: 700}]
+"""
 
 
 def evenload(*arguments: str | Path, env: dict[str, str] | None = None) -> Result:
@@ -238,3 +244,21 @@ def test_demo_lists_the_odd_stations_and_refuses_others() -> None:
     refused = evenload("demo", "--fault", "zero_ends_sesion")
     assert refused.exit_code == 2
     assert "did you mean zero_ends_session?" in refused.output
+
+
+def test_simulate_explains_every_load_at_a_moment(tmp_path: Path) -> None:
+    path = tmp_path / "case.yaml"
+    path.write_text(SCENARIO)
+    result = CliRunner().invoke(main, ["simulate", str(path), "--why", "0:04", "--why", "0:11"])
+    assert result.exit_code == 0
+    first, second = result.output.split("# sunny, 0:11")
+    assert "# sunny, 0:04\ncar may draw 16.0 A per line: mode standard, charging" in first
+    assert "The main breaker bounds it on L1: 25 A" in second
+
+
+def test_simulate_wants_a_time_from_the_start(tmp_path: Path) -> None:
+    path = tmp_path / "case.yaml"
+    path.write_text(SCENARIO)
+    result = CliRunner().invoke(main, ["simulate", str(path), "--why", "noon"])
+    assert result.exit_code == 2
+    assert "write it as 12:30" in result.output
