@@ -299,7 +299,7 @@ def _standing(said: Said) -> list[tuple[str, str, str, str]]:
             limit_w = limit_in_force_w(heard_limit, scene.now_s)
             text = f"its heartbeat is missing: limited to {limit_w:g} W"
             found.append(("limit_source_lost", name, text, "check the source of the limit and its network"))
-    return found + wiring_alerts(said.memory)
+    return found + wiring_alerts(scene.plan, said.memory)
 
 
 def _grid_standing(said: Said) -> list[tuple[str, str, str, str]]:
