@@ -145,6 +145,19 @@ BUCKETS: tuple[Entry, ...] = (
         publisher="allocator",
         kept="in memory, 5 s after the last sign of life",
     ),
+    *(
+        Entry(
+            where=bucket,
+            types=(records.OwnerRecord,),
+            publisher=f"{service}, where it shares the sites with other replicas",
+            kept="in memory, 5 s after the last sign of life",
+        )
+        for bucket, service in (
+            (subjects.READERS, "meter_ingest"),
+            (subjects.SWITCHERS, "plug_control"),
+            (subjects.PLANNERS, "planner"),
+        )
+    ),
     Entry(where=subjects.PLANS, types=(records.PlanRecord, records.LearnedRecord), publisher="planner", kept="on disk"),
     Entry(where=subjects.EPOCHS, types=(records.EpochRecord,), publisher="allocator", kept="on disk"),
 )

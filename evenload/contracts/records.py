@@ -109,7 +109,7 @@ class LearnedRecord(Struct, frozen=True, kw_only=True):
 
 
 class OwnerRecord(Struct, frozen=True, kw_only=True):
-    """Bucket `owners`, key = allocator process: it is alive and takes its share of the sites."""
+    """Buckets `owners`, `readers`, `switchers`, `planners`, key = process: it is alive and takes its share of sites."""
 
     process: str
     sites: Annotated[tuple[Name, ...], Meta(description="taken and not yet let go; written whenever that changes")] = ()

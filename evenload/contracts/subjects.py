@@ -9,6 +9,8 @@ TAGS = "tags"
 TAG_KEY = "gateway.tag_key"
 """Key in bucket `stations`: the secret that hashes id tags."""
 PLANS = "plans"
+READERS, SWITCHERS, PLANNERS = "readers", "switchers", "planners"
+"""Buckets: which replica of meter_ingest, plug_control and planner has which sites."""
 
 
 def token(text: str) -> str:

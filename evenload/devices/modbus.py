@@ -14,9 +14,9 @@ from pymodbus.client import AsyncModbusTcpClient
 from pymodbus.exceptions import ModbusException
 from pymodbus.pdu import ModbusPDU
 
-from evenload.devices.ending import end_if_cancelled
 from evenload.devices.errors import DeviceError
 from evenload.devices.registers import Kind
+from evenload.runtime.ending import end_if_cancelled
 
 _LOOK = "check its power, network and address, that Modbus TCP is switched on, and that nothing else holds it"
 _EXCEPTIONS = {1: "illegal function", 2: "illegal data address", 3: "illegal data value", 4: "device failure",

@@ -68,7 +68,7 @@ CONTROLLING = (subjects.setpoint(), subjects.command(), subjects.limit(), subjec
 INTERNAL = ("$KV.>", "$JS.>", "$SRV.>", "$SYS.>")
 """What is stored and who serves."""
 _ALL_BUCKETS = tuple(bucket.name for bucket in BUCKETS)
-METER_INGEST = Rights(user="meter_ingest", publish=(subjects.reading(), _ALERTS))
+METER_INGEST = Rights(user="meter_ingest", publish=(subjects.reading(), _ALERTS), writes=(subjects.READERS,))
 OCPP_GATEWAY = Rights(
     user="ocpp_gateway",
     publish=(subjects.load_state(), subjects.result(), subjects.transactions(), _ALERTS),
@@ -93,13 +93,14 @@ PLUG_CONTROL = Rights(
     publish=(subjects.load_state(), subjects.result(), _ALERTS),
     subscribe=(subjects.setpoint(), subjects.reading()),
     reads=(subjects.SITES, subjects.OVERRIDES),
+    writes=(subjects.SWITCHERS,),
 )
 PLANNER = Rights(
     user="planner",
     publish=(subjects.load_plan(), subjects.forecast(), _ALERTS),
     subscribe=(subjects.reading(), subjects.load_state(), subjects.decision(), subjects.forecast()),
     reads=(subjects.SITES, subjects.OVERRIDES),
-    writes=(subjects.PLANS,),
+    writes=(subjects.PLANS, subjects.PLANNERS),
 )
 HOME_ASSISTANT = Rights(
     user="home_assistant",

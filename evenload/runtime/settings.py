@@ -35,6 +35,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """PEM file of who signed the NATS server's certificate, for tls:// addresses; empty = whom this machine trusts."""
     nats_provisioned: bool = False
     """Streams and buckets are made by `evenload nats provision`; this process does not try to."""
+    share_sites: bool = False
+    """Divide the sites over all replicas of this service that are told so; allocators always do."""
     http_host: str = "127.0.0.1"
     http_port: int = 0
     """Health and metrics; 0 = a free port."""
@@ -62,6 +64,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             nats_creds=_file(given, "EVENLOAD_NATS_CREDS"),
             nats_ca=_file(given, "EVENLOAD_NATS_CA"),
             nats_provisioned=_choice(given, "EVENLOAD_NATS_PROVISIONED", ("0", "1"), "0") == "1",
+            share_sites=_choice(given, "EVENLOAD_SHARE_SITES", ("0", "1"), "0") == "1",
             http_host=given.get("EVENLOAD_HTTP_HOST", "127.0.0.1"),
             http_port=_port(given, "EVENLOAD_HTTP_PORT", 0),
             data_dir=given.get("EVENLOAD_DATA_DIR", "data"),

@@ -15,10 +15,10 @@ from msgspec.structs import replace
 from evenload.contracts.events import Decision, LoadState, MeterReading, Setpoint, SiteLimit
 from evenload.contracts.records import Override, OverrideRecord
 from evenload.simulation import invariants, meters
-from evenload.simulation.calendar import Calendar
+from evenload.simulation.calendar import Calendar, Known
 from evenload.simulation.recording import Asked, Recorder
 from evenload.simulation.scenario import Fault, Given, Scenario, Turn
-from evenload.simulation.virtual_time import MONOTONIC_START_S, utc
+from evenload.simulation.virtual_time import MONOTONIC_START_S
 from evenload.simulation.world import World
 from services.allocator.engine import decide
 from services.allocator.facts import Facts, Heard
@@ -49,9 +49,9 @@ class Loop:
     ) -> None:
         self.scenario = scenario
         self._recorder = recorder
-        self.world = world(scenario.site, scenario.given)
         self.site = scenario.site
         self.calendar = Calendar(scenario.starts_at)
+        self.world = world(scenario.site, scenario.given, self.calendar.utc)
         self._by_hand: tuple[Override, ...] = ()
         self._set_by_hand(scenario.given)
         self.plan = self._compiled()
@@ -146,7 +146,8 @@ class Loop:
             self._tick_s = min(self._tick_s, self._next_beat_s())
         self._publish_loads()
         if self.calendar.next_s(self.world.now_s) <= self.world.now_s:
-            self.calendar.planned(self.site, self._published, self.decision, self.world.now_s)
+            heard = Known(self._published, self._last, self.decision, self._limits, self.world.given)
+            self.calendar.planned(self.site, heard, self.world.now_s)
             self._news = True
             self.settled_s = self.world.now_s if self._compile() else self.settled_s
             self._tell_wishes()
@@ -176,7 +177,9 @@ class Loop:
         self._tick += 1
         self.world.soc_moved()
         self.world.read_outlet_meters()
-        for reading in meters.readings(self.site, given, self.world.shown(), at=utc(now_s), tick=self._tick):
+        for reading in meters.readings(
+            self.site, given, self.world.shown(), at=self.calendar.utc(now_s), tick=self._tick
+        ):
             if reading.meter in self._silent:
                 continue
             told = self._told(reading)
@@ -261,7 +264,7 @@ class Loop:
         known = {item.load: item for item in self._by_hand}
         wanted = []
         for load, hand in sorted(given.by_hand.items()):
-            item = Override(load=load, mode=hand.mode, target_c=hand.target_c, at=utc(self.world.now_s))
+            item = Override(load=load, mode=hand.mode, target_c=hand.target_c, at=self.calendar.utc(self.world.now_s))
             old = known.get(load)
             same = old is not None and (old.mode, old.target_c) == (item.mode, item.target_c)
             wanted.append(old if old is not None and same else item)
@@ -274,7 +277,7 @@ class Loop:
                 site=self.site.site,
                 source=source,
                 scope=facts.scope,
-                issued_at=utc(self.world.now_s),
+                issued_at=self.calendar.utc(self.world.now_s),
                 limit_w=facts.limit_w,
                 floor_w=facts.floor_w,
                 valid_s=facts.valid_s,

@@ -13,13 +13,13 @@ from evenload.contracts import subjects
 from evenload.contracts.events import Alert
 from evenload.devices.access import Access, open_access
 from evenload.devices.backoff import Backoff
-from evenload.devices.ending import end_if_cancelled
 from evenload.devices.errors import DeviceError
-from evenload.devices.fleet import Fleet, run_until
+from evenload.devices.fleet import Fleet
 from evenload.devices.outbox import Outbox
 from evenload.devices.secrets import secrets_folder
+from evenload.runtime.ending import end_if_cancelled
 from evenload.runtime.service import Context
-from evenload.runtime.site_config import watch_sites
+from evenload.runtime.sharing import follow_sites
 from evenload.site.schema import Site
 from services.meter_ingest.config import MeterPlan, meter_plans
 from services.meter_ingest.drivers.table import DRIVERS
@@ -150,5 +150,5 @@ async def run(ctx: Context) -> None:
             await access.close()
 
     ctx.spawn("devices", close_last, drains=True)
-    ctx.spawn("sites", lambda: run_until(watch_sites(ctx, ingest.on_site), ctx.stopping))
+    follow_sites(ctx, subjects.READERS, ingest.on_site, lambda site: ingest.fleet.empty(f"{site}/"))
     ctx.health.set("devices", True)

@@ -13,7 +13,7 @@ _ZEROS: Final[dict[str, Zero]] = {"pauses": "pauses", "ends": "ends", "rejected"
 OURS: Final = (
     "units", "max_level", "max_periods", "kind", "running", "idle", "zero", "reset_at_s", "model", "measurands",
     "interval_s", "lag_s", "step_a", "proven", "ping", "clock_s", "drift_s", "dynamic", "min_a",
-    "strays",
+    "strays", "monitors",
 )  # fmt: skip
 Facts = dict[str, str | int | float | bool | None]
 
@@ -60,6 +60,7 @@ def facts_of(station: Station) -> Facts:
         facts[f"start_{outlet.plan.connector}"] = "" if start is None else f"{start[0]}:{start[1]}"
         ended = ",".join(str(number) for number in outlet.ended if isinstance(number, int))
         facts[f"ended_{outlet.plan.connector}"] = ended
+    facts["monitors"] = ",".join(f"{number}:{evse}" for number, evse in station.monitors) or None
     facts["strays"] = ",".join(f"{key}:{number}" for key, number in station.strays) or None
     return {key: value for key, value in facts.items() if value is not None}
 
@@ -95,6 +96,10 @@ def _open_start(value: object) -> tuple[str, int] | None:
 def _strays(value: object) -> tuple[tuple[str, int], ...]:
     pairs = [stray.partition(":") for stray in str(value or "").split(",")]
     return tuple((key, int(number)) for key, _, number in pairs if number.isdigit() and len(number) < 16)
+
+
+def _monitors(value: object) -> tuple[tuple[int, int], ...]:
+    return tuple((int(number), evse) for number, evse in _strays(value) if number.isdigit())
 
 
 def _ended(value: object) -> tuple[TransactionId, ...]:
@@ -145,5 +150,5 @@ def restored(station: Station, facts: Facts) -> Station:
         dynamic=_truth(facts.get("dynamic")),
     )
     outlets = tuple(_restored(outlet, facts) for outlet in station.outlets)
-    strays = _strays(facts.get("strays"))
-    return with_least(replace(station, learned=learned, outlets=outlets, strays=strays))
+    strays, monitors = _strays(facts.get("strays")), _monitors(facts.get("monitors"))
+    return with_least(replace(station, learned=learned, outlets=outlets, strays=strays, monitors=monitors))

@@ -15,14 +15,14 @@ from evenload.contracts.events import MeterReading, Setpoint
 from evenload.contracts.records import OverrideRecord
 from evenload.contracts.wire import Codec, ContractError
 from evenload.devices.access import Access, open_access
-from evenload.devices.ending import end_if_cancelled, ended
 from evenload.devices.errors import DeviceError
-from evenload.devices.fleet import Fleet, run_until
+from evenload.devices.fleet import Fleet
 from evenload.devices.outbox import Outbox
 from evenload.devices.secrets import secrets_folder
+from evenload.runtime.ending import end_if_cancelled, ended, run_until
 from evenload.runtime.order import Order, Verdict, judge
 from evenload.runtime.service import Context
-from evenload.runtime.site_config import watch_sites
+from evenload.runtime.sharing import follow_sites
 from evenload.site.schema import Site
 from services.plug_control.config import PlugPlan, plug_plans
 from services.plug_control.core import Wish
@@ -327,7 +327,7 @@ async def run(ctx: Context) -> None:
             await access.close()
 
     ctx.spawn("devices", close_last, drains=True)
-    ctx.spawn("sites", lambda: run_until(watch_sites(ctx, plugs.on_site), ctx.stopping))
+    follow_sites(ctx, subjects.SWITCHERS, plugs.on_site, lambda site: plugs.fleet.empty(f"{site}/"))
     ctx.spawn("overrides", lambda: run_until(plugs.watch_overrides(), ctx.stopping))
     ctx.spawn("schedules", lambda: run_until(plugs.watch_schedules(), ctx.stopping))
     ctx.health.set("devices", True)

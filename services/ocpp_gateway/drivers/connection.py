@@ -230,7 +230,7 @@ class Connection:
         if took:
             self._world.ids.take(fresh_id)
             session.station = station
-        await session.keeper.remember()
+        await self._world.store.through("record", session.keeper.remember)
         return fresh_id
 
     # --- what we send ---

@@ -22,7 +22,7 @@ from evenload.runtime.bus import BusDown, BusError, Subscription
 from services.ocpp_gateway import learning, leases
 from services.ocpp_gateway.asking import REPORTS, Unfit
 from services.ocpp_gateway.calls16 import Answer
-from services.ocpp_gateway.config import PUBLISH_PERIOD_S, STORE_TIMEOUT_S, StationPlan
+from services.ocpp_gateway.config import PUBLISH_PERIOD_S, StationPlan
 from services.ocpp_gateway.dialect import Dialect
 from services.ocpp_gateway.drivers.keeper import Keeper
 from services.ocpp_gateway.drivers.world import World
@@ -338,7 +338,7 @@ class Session:
     async def store(self, keep: Keep) -> None:
         """Store a transaction event. Raises `BusError` when the stream did not acknowledge it in 5 s."""
         subject = subjects.transaction(self.station.plan.site, self.station.plan.station)
-        await self.world.bus.store(subject, keep.event, keep.message_id, STORE_TIMEOUT_S)
+        await self.world.store.put(subject, keep)
 
     async def _store(self, keep: Keep) -> None:
         try:
