@@ -16,7 +16,7 @@ from evenload.site.schema import Site
 _CLOCK = re.compile(r"(\d{1,2}):([0-5]\d)")
 
 
-class Moment(click.ParamType):
+class Moment(click.ParamType[float]):
     """A time from the start as 12:30; s."""
 
     name = "H:MM"

@@ -54,6 +54,7 @@ def _site(name: str, site: SiteView, now_s: float, width: int) -> RenderableType
     parts: list[RenderableType] = [
         _power(site, decision, now_s),
         _loads(site, decision, now_s, width),
+        *_limits(decision),
         *_inputs(decision),
     ]
     parts += [_alert(alert) for _, alert in sorted(site.alerts.items())]
@@ -287,6 +288,14 @@ def _left(timer: Timer, since_s: float) -> str:
 def _seconds(duration_s: float) -> str:
     minutes, seconds = divmod(round(duration_s), 60)
     return f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
+
+
+def _limits(decision: Decision) -> Iterator[Text]:
+    """Yield one line that names the limits from outside that are in force; nothing without one."""
+    held = [limit for limit in decision.limits if limit.limit_w is not None]
+    if held:
+        words = [f"{limit.source} {limit.limit_w:g} W ({limit.state}, {limit.scope})" for limit in held]
+        yield Text(f"limited from outside: {', '.join(words)}", style="yellow")
 
 
 def _inputs(decision: Decision) -> Iterator[Text]:

@@ -62,6 +62,11 @@ def limit(site: str = "*", source: str = "*") -> str:
     return f"evenload.site.{site}.limit.{source}"
 
 
+def limit_record(site: str = "*", source: str = "*") -> str:
+    """Subject of `LimitRecord`."""
+    return f"evenload.site.{site}.limit_record.{source}"
+
+
 def forecast(site: str = "*", kind: str = "*") -> str:
     """Subject of `Forecast`."""
     return f"evenload.site.{site}.forecast.{kind}"

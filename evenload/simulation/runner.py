@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from evenload.contracts.events import Decision, LoadDecision
 from evenload.simulation import trace as trace_lines
+from evenload.simulation.limit_expectations import limits_missed
 from evenload.simulation.loop import Loop
 from evenload.simulation.recording import Recorder, Sink
 from evenload.simulation.scenario import TOLERANCE_A, LoadExpect, Scenario
@@ -124,10 +125,12 @@ def run_scenario(
         if turn.at_s > 0:
             loop.run_until(turn.at_s)
         violations += _missed(loop, turn.expect, clock_text(turn.at_s))
+        violations += limits_missed(loop, turn.expect_limits, clock_text(turn.at_s))
         loop.turn(turn)
     settled = _settle(loop)
     if not settled:
         violations.append(f"setpoints still change after {LONGEST_S / 3600:g} virtual hours")
+    violations += limits_missed(loop, scenario.expect_limits, "settled")
     violations += [*_missed(loop, scenario.expect, "settled"), *bounds.found, *loop.watch.found]
     return ScenarioResult(
         file=scenario.file,

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct, field
 
 from evenload.contracts.events import AskedMode, LoadStatus
+from evenload.contracts.limits import LimitState
 from evenload.contracts.phases import Phase
 from evenload.contracts.plan_events import ForecastKind
 from evenload.contracts.units import Utc
@@ -90,6 +91,18 @@ class LimitFacts(Part, frozen=True, kw_only=True):
     failsafe_w: Power = 4200.0
 
 
+class FeedFacts(Part, frozen=True, kw_only=True):
+    """A feed of outside limits that the site file names: what it says, and how often."""
+
+    says: Annotated[
+        Annotated[float, Meta(ge=-1e9, le=1e9)] | bool | str | None,
+        Meta(description="a number, a contact's state, a text; null lifts the limit"),
+    ] = None
+    every_s: Annotated[float, Meta(ge=0.5, le=3600, description="from one message to the next")] = 10.0
+    writes: Annotated[bool, Meta(description="false: signs of life only, no limit")] = True
+    silent: Annotated[bool, Meta(description="it says nothing at all")] = False
+
+
 class ThermalFacts(Part, frozen=True, kw_only=True):
     """A tank or a room that a load heats or cools, as one mass of first order."""
 
@@ -144,6 +157,7 @@ class Given(Part, frozen=True, kw_only=True):
     meters: MeterFacts = field(default_factory=MeterFacts)
     loads: dict[str, LoadFacts] = field(default_factory=dict)
     limits: dict[str, LimitFacts] = field(default_factory=dict)
+    feeds: dict[str, FeedFacts] = field(default_factory=dict)
     thermal: dict[str, ThermalFacts] = field(default_factory=dict)
     by_hand: dict[str, HandFacts] = field(default_factory=dict)
     forecasts: Annotated[
@@ -169,6 +183,15 @@ class LoadExpect(Part, frozen=True, kw_only=True):
     ] = None
 
 
+class LimitExpect(Part, frozen=True, kw_only=True):
+    """What must be in force of a source of outside limits."""
+
+    state: LimitState | None = None
+    limit_w: Annotated[Power | None, Meta(description="what is in force, within 1 W")] = None
+    followed: Annotated[bool | None, Meta(description="was the site measured within it since it took force")] = None
+    alert: Annotated[bool | None, Meta(description="does the alert of a lost source stand")] = None
+
+
 class Fault(Part, frozen=True, kw_only=True):
     """Something breaks or is repaired; `about` names the meter or load."""
 
@@ -184,6 +207,7 @@ class Moment(Part, frozen=True, kw_only=True):
     site: Annotated[dict[str, Any], Meta(description="changes of the site file, merged into the one in force")] = {}
     fault: Fault | None = None
     expect: dict[str, LoadExpect] = field(default_factory=dict)
+    expect_limits: dict[str, LimitExpect] = field(default_factory=dict)
     why: str = ""
 
 
@@ -204,6 +228,7 @@ class Document(Part, frozen=True, kw_only=True):
         dict[str, Any] | None, Meta(description="sun, house, weather and hot water of a day: the keys of course.py")
     ] = None
     expect: dict[str, LoadExpect] = field(default_factory=dict)
+    expect_limits: dict[str, LimitExpect] = field(default_factory=dict)
     timeline: tuple[Moment, ...] = ()
     always: Annotated[
         dict[str, LoadExpect],
@@ -223,6 +248,7 @@ class Scenario(Struct, frozen=True, kw_only=True):
     moments: tuple["Turn", ...]
     always: dict[str, LoadExpect]
     starts_at: datetime | None = None
+    expect_limits: dict[str, LimitExpect] = {}
 
 
 class Turn(Struct, frozen=True, kw_only=True):
@@ -233,3 +259,4 @@ class Turn(Struct, frozen=True, kw_only=True):
     site: Site | None
     fault: Fault | None
     expect: dict[str, LoadExpect]
+    expect_limits: dict[str, LimitExpect] = {}

@@ -11,9 +11,11 @@ import msgspec
 from evenload.simulation.course import Course, moments_of
 from evenload.simulation.scenario import (
     Document,
+    FeedFacts,
     ForecastFacts,
     Given,
     HandFacts,
+    LimitExpect,
     LoadExpect,
     LoadFacts,
     MeterFacts,
@@ -31,7 +33,10 @@ from evenload.site.schema import Site
 
 _MAX_FILE_BYTES = 4_000_000
 _BASE_DEPTH = 5
-_PARTS = (Course, Document, ForecastFacts, Given, HandFacts, LoadExpect, LoadFacts, MeterFacts, Moment, ThermalFacts)
+_PARTS = (
+    Course, Document, FeedFacts, ForecastFacts, Given, HandFacts, LimitExpect, LoadExpect, LoadFacts, MeterFacts,
+    Moment, ThermalFacts,
+)  # fmt: skip
 _PATH_IN_MESSAGE = re.compile(r" - at `(?:key in )?\$\.?([^`\[]*)")
 
 
@@ -123,6 +128,7 @@ def _scenario(path: Path, written: Written, findings: list[Finding]) -> Scenario
         moments=turns,
         always=document.always,
         starts_at=document.starts_at,
+        expect_limits=document.expect_limits,
     )
 
 
@@ -170,6 +176,7 @@ def _turns(
                 site=_site(site, (*where, f"{at}.site"), findings) if moment.site else None,
                 fault=moment.fault,
                 expect=moment.expect,
+                expect_limits=moment.expect_limits,
             )
         )
     return tuple(turns)
@@ -238,6 +245,7 @@ def _cross_checks(document: Document, site: Site, where: tuple[str, dict[str, in
             close = get_close_matches(facts.fault, sorted(FAULTS), n=1)
             remedy = f"did you mean {close[0]}?" if close else f"one of {', '.join(sorted(FAULTS))}"
             yield _finding(source, line_of(lines, at), at, f"no station fault is named {facts.fault}", remedy=remedy)
+    yield from _sources_named(document, site, where)
     for phase in sorted(set(document.given.household_a) - set(site.phases)):
         at = f"given.household_a.{phase}"
         yield _finding(
@@ -245,6 +253,15 @@ def _cross_checks(document: Document, site: Site, where: tuple[str, dict[str, in
         )
     if site.battery is not None and document.given.soc_pct is None:
         yield _finding(source, line_of(lines, "given"), "given.soc_pct", "the site has a battery", remedy="say its soc")
+
+
+def _sources_named(document: Document, site: Site, where: tuple[str, dict[str, int]]) -> Iterator[Finding]:
+    """Yield feeds that the site file does not name."""
+    source, lines = where
+    for name in sorted(set(document.given.feeds) - set(site.limits)):
+        at = f"given.feeds.{name}"
+        remedy = f"one of {sorted(site.limits)}" if site.limits else "add it below site.limits"
+        yield _finding(source, line_of(lines, at), at, "the site names no such limit", remedy=remedy)
 
 
 def _path_below(lines: dict[str, int], above: str, key: str) -> str:

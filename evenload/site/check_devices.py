@@ -249,6 +249,7 @@ def mqtt_broker(site: Site, report: Report) -> None:
     """MQTT devices have a broker, and a broker has devices."""
     devices = {f"meters.{name}": meter.driver for name, meter in site.meters.items()}
     devices |= {f"loads.{name}": load.driver or "" for name, load in site.loads.items() if isinstance(load, Device)}
+    devices |= {f"limits.{name}": limit.driver for name, limit in site.limits.items()}
     devices = {path: driver for path, driver in devices.items() if driver in NEEDS_BROKER}
     if site.mqtt is None:
         for path, driver in devices.items():

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from evenload.site import (
     check_devices,
     check_heat,
+    check_limits,
     check_loads,
     check_plans,
     check_runs,
@@ -200,6 +201,7 @@ CHECKS: tuple[Check, ...] = (
     check_plans.plans,
     check_plans.prices,
     check_plans.forecasts,
+    check_limits.limits,
 )
 REAL_CHECKS: tuple[Check, ...] = (
     check_loads.ratings,
@@ -218,6 +220,7 @@ REAL_CHECKS: tuple[Check, ...] = (
     check_devices.shared_relays,
     check_devices.tasmota_channels,
     check_devices.secrets,
+    check_limits.feeds,
 )
 """Checks of what a simulation provides by itself, or can do without harm."""
 SIMULATED_CHECKS: tuple[Check, ...] = (check_loads.ratings_in_simulation,)

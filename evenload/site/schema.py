@@ -18,6 +18,7 @@ from evenload.site.devices import Plug as Plug
 from evenload.site.heat import Climate as Climate
 from evenload.site.heat import HeatPump as HeatPump
 from evenload.site.heat import Tank as Tank
+from evenload.site.limits import ONE_DEVICE_W, OutsideLimit, Terms, terms_of
 from evenload.site.modulating import Modulating as Modulating
 from evenload.site.money import Feed, Prices
 from evenload.site.runs import Appliance as Appliance
@@ -203,6 +204,9 @@ class Site(Section, frozen=True, kw_only=True):
     prices: Annotated[
         Prices | None, Meta(description="what energy costs; none = sun first, then the latest safe start")
     ] = None
+    limits: Annotated[
+        dict[Name, OutsideLimit], Meta(description="limits from outside, by the name of their source")
+    ] = field(default_factory=dict)
     forecasts: Annotated[dict[Name, Feed], Meta(description="prices, CO2 and sun of the hours to come, over HTTP")] = (
         field(default_factory=dict)
     )
@@ -220,3 +224,20 @@ def currents_of(load: Evse | Device, site: Site) -> tuple[float, float]:
 def phases_of(load: Evse | Device, site: Site) -> tuple[Phase, ...]:
     """Return the site phase of each of the load's lines, in order; the site's own when the file names none."""
     return load.phases if load.phases is not None else site.phases
+
+
+def rule_devices(site: Site) -> int:
+    """Return how many loads the rule of § 14a counts: those that can draw more than 4.2 kW."""
+    return sum(_most_w(load, site) > ONE_DEVICE_W for load in site.loads.values())
+
+
+def _most_w(load: Load, site: Site) -> float:
+    if isinstance(load, Evse):
+        return load.max_a * site.voltage_v * max(1, len(phases_of(load, site)))
+    return load.most_w
+
+
+def limit_terms(site: Site, source: str) -> Terms | None:
+    """Return what holds for a source of limits; None when the site file does not name it."""
+    limit = site.limits.get(source)
+    return None if limit is None else terms_of(limit, rule_devices(site))

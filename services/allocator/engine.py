@@ -26,7 +26,7 @@ from services.allocator.gain import reads_a_thousandth, weighed
 from services.allocator.limits import Surroundings, caps_for
 from services.allocator.memory import Command, LoadMemory, Memory
 from services.allocator.offers import with_offers
-from services.allocator.outside import outside_limits
+from services.allocator.outside import outside_limits, told_limits
 from services.allocator.plan import MA, Plan, PlannedLoad
 from services.allocator.promised import Pending
 from services.allocator.raises import Rise, raises
@@ -110,7 +110,7 @@ def _thought(plan: Plan, memory: Memory, facts: Facts, time: tuple[float, dateti
     lines = explained(said)
     setpoints, after = _to_send(said, after, [line.reason for line in lines])
     found = alerts(said)
-    told = (f"{plan.distribution} {plan.breaker_ma}", *(told_line(line) for line in lines))
+    told = (f"{plan.distribution} {plan.breaker_ma}", *(told_line(line) for line in lines), *told_limits(facts, now_s))
     changed = told != memory.told or scene.grid.health != memory.health or now_s - memory.decided_s >= TELL_S
     blind_s = None if scene.grid.health != "failsafe" else known.failsafe_s if known.failsafe_s is not None else now_s
     after = replace(

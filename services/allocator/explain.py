@@ -28,7 +28,7 @@ from services.allocator.disagreement import in_words
 from services.allocator.facts import Facts, Heard
 from services.allocator.gain import reads_a_thousandth
 from services.allocator.memory import LoadMemory, Memory
-from services.allocator.outside import is_lapsed, limit_in_force_w
+from services.allocator.outside import is_lapsed, limits_in_force, lost_alerts
 from services.allocator.plan import MA, MASK_PHASES, PlannedLoad
 from services.allocator.raises import Rise
 from services.allocator.rewired import wiring_alerts
@@ -202,6 +202,7 @@ def site_decision(said: Said, loads: tuple[LoadDecision, ...]) -> Decision:
         soc_pct=sides.soc_pct,
         loads=loads,
         inputs=_inputs(said),
+        limits=limits_in_force(said.facts, scene.now_s),
         now_s=scene.now_s,
     )
 
@@ -293,12 +294,7 @@ def _standing(said: Said) -> list[tuple[str, str, str, str]]:
             drawn_a = (load.max_ma + over_ma) / MA
             text = f"draws {drawn_a:.1f} A per line, its power_w allows {load.max_ma / MA:.1f} A"
             found.append(("plug_rating", load.name, text, "correct power_w in the site file"))
-    for name in sorted(said.facts.limits):
-        heard_limit = said.facts.limits[name]
-        if is_lapsed(heard_limit, scene.now_s):
-            limit_w = limit_in_force_w(heard_limit, scene.now_s)
-            text = f"its heartbeat is missing: limited to {limit_w:g} W"
-            found.append(("limit_source_lost", name, text, "check the source of the limit and its network"))
+    found += lost_alerts(said.facts, scene.now_s)
     return found + wiring_alerts(scene.plan, said.memory)
 
 

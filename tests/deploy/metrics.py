@@ -5,13 +5,19 @@ from prometheus_client.metrics_core import Metric
 
 from evenload.runtime.metrics import Metrics
 from services.allocator.metrics import AllocatorMetrics
-from services.meter_ingest.metrics import MeterMetrics
+from services.meter_ingest.metrics import LimitMetrics, MeterMetrics
 from services.ocpp_gateway.metrics import GatewayMetrics
 from services.plug_control.metrics import PlugMetrics
 
+
+def _of_meter_ingest(registry: CollectorRegistry) -> None:
+    MeterMetrics(registry)
+    LimitMetrics(registry)
+
+
 ADDERS = {
     "allocator": AllocatorMetrics,
-    "meter_ingest": MeterMetrics,
+    "meter_ingest": _of_meter_ingest,
     "ocpp_gateway": GatewayMetrics,
     "plug_control": PlugMetrics,
 }

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from evenload.contracts import basis, commands, events, plan_events, plans, records, schedules
+from evenload.contracts import basis, commands, events, limit_events, limits, plan_events, plans, records, schedules
 from evenload.contracts.phases import PerPhase
 
 AT = datetime(2026, 6, 1, 10, 15, 30, 250_000, tzinfo=UTC)
@@ -22,9 +22,21 @@ LIMIT = events.SiteLimit(
     floor_w=4_200.0,
     valid_s=120.0,
     failsafe_w=4_200.0,
+    failsafe_s=7_200.0,
+    heartbeat_only=True,
     why="grid is full",
 )
-LIMIT_HELD = events.Held(name="grid_operator", heard_s=5_000.0, event=LIMIT)
+LIMIT_HELD = events.Held(name="grid_operator", heard_s=5_000.0, lapsed_s=5_120.0, event=LIMIT)
+LIMIT_NOW = limits.LimitInForce(
+    source="grid_operator",
+    scope="managed",
+    state="failsafe",
+    limit_w=4_200.0,
+    told_w=1_000.0,
+    floor_w=4_200.0,
+    left_s=7_000.0,
+    heard_s=5_000.0,
+)
 SETPOINT = events.Setpoint(
     **STAMPS,
     site="home",
@@ -146,6 +158,7 @@ _SAMPLES: tuple[msgspec.Struct, ...] = (
         battery_w=-500.0,
         soc_pct=81.5,
         loads=(DECIDED,),
+        limits=(LIMIT_NOW,),
         inputs=(
             events.InputUsed(name="p1", age_s=0.2, state="fresh", boot="b2c3", seq=81, heard_s=5_012.3),
             events.InputUsed(name="wallbox", of="load", age_s=None, state="missing"),
@@ -174,6 +187,24 @@ _SAMPLES: tuple[msgspec.Struct, ...] = (
         facts=(LIMIT_HELD,),
     ),
     LIMIT,
+    limit_events.LimitRecord(
+        **STAMPS,
+        site="home",
+        source="grid_operator",
+        at=LATER,
+        kind="measured",
+        scope="managed",
+        state="told",
+        heard_at=AT,
+        in_force_at=AT,
+        told_w=1_000.0,
+        limit_w=4_200.0,
+        after_s=900.0,
+        import_w=4_900.0,
+        managed_w=4_140.0,
+        mean_w=4_100.5,
+        most_w=4_180.0,
+    ),
     events.Alert(
         **STAMPS,
         site="home",
