@@ -28,6 +28,7 @@ from evenload.runtime.declared import ensure, lost_names
 from evenload.runtime.health import Health, HealthError, HealthServer
 from evenload.runtime.metrics import Metrics, watch_lag
 from evenload.runtime.nats_bus import NatsBus, new_bus
+from evenload.runtime.nats_monitor import NatsMetrics, watch_servers
 from evenload.runtime.settings import Settings, SettingsError
 
 DRAIN_S, GRACE_S, CANCEL_S, CLOSE_S = 3.0, 0.5, 0.5, 0.8
@@ -267,6 +268,9 @@ def _wire(ctx: Context, bus: NatsBus) -> None:
     bus.on_fault(on_fault)
     loop.set_exception_handler(on_stray)
     ctx.spawn("loop lag", lambda: watch_lag(ctx.metrics))
+    if ctx.settings.nats_monitor:
+        metrics = NatsMetrics(ctx.metrics.registry)
+        ctx.spawn("nats monitor", lambda: watch_servers(ctx.settings.nats_monitor, metrics))
 
 
 async def _declare_again(ctx: Context, bus: NatsBus, reconnected: asyncio.Event) -> None:

@@ -51,6 +51,10 @@ class MeterFacts(Part, frozen=True, kw_only=True):
     delay_s: Annotated[float, Meta(ge=0, le=10, description="from measuring to arrival")] = 0.0
     noise_a: Annotated[float, Meta(ge=0, le=10, description="largest error of the grid meter, A per phase")] = 0.0
     inverted: Annotated[bool, Meta(description="the grid meter shows import as export")] = False
+    wired: Annotated[
+        tuple[Phase, ...] | None,
+        Meta(description="site phases that the grid meter's lines really measure; none = L1, L2, L3 as it says"),
+    ] = None
 
 
 class LoadFacts(Part, frozen=True, kw_only=True):

@@ -295,7 +295,7 @@ def _standing(said: Said) -> list[tuple[str, str, str, str]]:
             text = f"draws {drawn_a:.1f} A per line, its power_w allows {load.max_ma / MA:.1f} A"
             found.append(("plug_rating", load.name, text, "correct power_w in the site file"))
     found += lost_alerts(said.facts, scene.now_s)
-    return found + wiring_alerts(said.memory)
+    return found + wiring_alerts(scene.plan, said.memory)
 
 
 def _grid_standing(said: Said) -> list[tuple[str, str, str, str]]:
