@@ -265,8 +265,8 @@ def _drop_at_twice(scene: Scene, after: list[int]) -> set[int]:
 def _lower_sources(scene: Scene, after: list[int], board: Board) -> frozenset[int]:
     """Follow sources down, end what no longer takes part, and make room where both beliefs and the hold allow.
 
-    `board` holds the setpoints of `after`. Return the loads whose source is a little short: a battery needs a second or two to answer a raise, so a shortage of
-    up to `SHORT_MA` must last `SHORT_S`; a larger one lowers at once.
+    `board` holds the setpoints of `after`. Return the loads whose source is a little short: a battery needs a second or
+    two to answer a raise, so a shortage of up to `SHORT_MA` must last `SHORT_S`; a larger one lowers at once.
     """
     short = set()
     beyond = dict(scene.party.beyond)
