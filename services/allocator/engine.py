@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from evenload.contracts.events import Alert, Decision, LoadDecision, Setpoint
 from services.allocator.around import latched, no_grid, surroundings, with_battery
-from services.allocator.belief import Sides, read_grid, read_sides
+from services.allocator.belief import Grid, Sides, read_grid, read_sides
 from services.allocator.cuts import SHORT_S, Cut, Scene, cuts, remembered
 from services.allocator.disagreement import compared
 from services.allocator.draws import Draw, Moment, Phases, draw_of
@@ -90,8 +90,8 @@ def remembered_after(plan: Plan, memory: Memory, facts: Facts, now_s: float, *, 
 
 def _thought(plan: Plan, memory: Memory, facts: Facts, time: tuple[float, datetime]) -> Thought:
     now_s, now = time
-    sides = read_sides(plan, facts, memory, now_s)
-    filed, known = plan, learned(plan, memory, facts, (sides, now_s))
+    grid, sides = read_grid(plan, facts, now_s), read_sides(plan, facts, memory, now_s)
+    filed, known = plan, learned(plan, memory, facts, (grid, sides, now_s))
     plan = in_force(filed, known)
     facts = relabelled(facts, filed, plan)
     plan = with_offers(plan, facts.loads)
@@ -99,7 +99,7 @@ def _thought(plan: Plan, memory: Memory, facts: Facts, time: tuple[float, dateti
     known = latched(plan, known, sides.soc_pct)
     if sides.soc_is_fresh:
         known = replace(known, soc_pct=sides.soc_pct, soc_s=now_s)
-    scene = _scene(plan, known, facts, (sides, now_s))
+    scene = _scene(plan, known, facts, (grid, sides, now_s))
     cut = cuts(scene)
     known = remembered(scene, cut)
     scene = replace(scene, memory=known)
@@ -124,9 +124,8 @@ def _thought(plan: Plan, memory: Memory, facts: Facts, time: tuple[float, dateti
     return Thought(memory=after, said=said, lines=lines, setpoints=setpoints, alerts=found.events, changed=changed)
 
 
-def _scene(plan: Plan, memory: Memory, facts: Facts, seen: tuple[Sides, float]) -> Scene:
-    sides, now_s = seen
-    grid = read_grid(plan, facts, now_s)
+def _scene(plan: Plan, memory: Memory, facts: Facts, seen: tuple[Grid, Sides, float]) -> Scene:
+    grid, sides, now_s = seen
     grid_s = now_s - (grid.age_s or 0.0)
     who = party(plan, memory, facts, now_s)
     beyond = dict(who.beyond)
@@ -275,6 +274,8 @@ def _contended(scene: Scene) -> tuple[str, ...]:
 
 def _still_waiting(scene: Scene) -> set[str]:
     """Return contended classes in which somebody is still off: turns go on until all have their minimum."""
+    if not scene.memory.contended:
+        return set()
     members: dict[str, list[bool]] = {}
     for want in scene.party.wants:
         load = scene.plan.loads[want.index]

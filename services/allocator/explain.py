@@ -355,8 +355,10 @@ def _not_shed(said: Said) -> list[int]:
     found = []
     beyond = {index for index, _ in scene.party.beyond}
     for phase in MASK_PHASES[scene.plan.site_mask]:
+        if scene.grid.current_ma[phase] <= breaker_ma:
+            continue
         obedient = [load for load in scene.plan.loads if phase in load.phases and load.index not in beyond]
         on = any(said.memory.loads[load.name].setpoint_ma for load in obedient)
-        if scene.grid.current_ma[phase] > breaker_ma and not on:
+        if not on:
             found.append(phase)
     return found
