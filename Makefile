@@ -168,6 +168,10 @@ thermal: setup  ## N=100 DAYS=30: synthetic tanks and rooms: are they learned, a
 days: setup  ## the demo home on a summer and a winter day, closed loop; docs/pictures/days.svg, evenload why
 	@$(BIN)/python -m bench.days --picture docs/pictures/days.svg --keep tests/golden/days/decisions.jsonl
 
+.PHONY: year
+year: setup  ## SEED=1: a simulated year, each mode beside plans, schedules and no control; docs/year.md and its pictures
+	@$(BIN)/python -m bench.year --seed $(or $(SEED),1) --paper docs/year.md
+
 .PHONY: lock
 lock: setup  ## pin the newest allowed versions in requirements*.txt
 	@$(PIP) install --quiet uv

@@ -207,6 +207,7 @@ def _service(name: str, launch: Launch, server: EmbeddedServer) -> Child:
             "EVENLOAD_OCPP_HOST": launch.ocpp_host,
             "EVENLOAD_OCPP_PORT": str(launch.ocpp_port),
             "EVENLOAD_OCPP_OPEN": "1" if launch.open_stations else "0",
+            "EVENLOAD_OCPP_DRAIN_PCT": "0",
         },
         log=log_of(launch.data_dir, name) if launch.table else None,
     )

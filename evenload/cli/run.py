@@ -24,6 +24,7 @@ Settings come from the environment:
   EVENLOAD_OCPP_HOST    where ocpp_gateway listens, default 127.0.0.1
   EVENLOAD_OCPP_PORT    default 9000
   EVENLOAD_OCPP_OPEN    1: stations without a password may connect
+  EVENLOAD_OCPP_DRAIN_PCT  told to stop, let so many % of a fleet go a minute, default 0: all at once
 \b
 Exit status: 0 stopped as asked, 1 failed (start it again), 2 the settings are wrong.
 """

@@ -9,6 +9,8 @@ import msgspec
 
 NATS_URL = "nats://127.0.0.1:4222"
 """Where `evenload up` serves by default."""
+MOST_DRAIN_PCT = 6_000.0
+"""All within a second."""
 SCHEMES = ("nats", "tls", "ws", "wss")
 
 LogStyle = Literal["json", "text", "auto"]
@@ -56,6 +58,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ocpp_tls_ca: str = ""
     """PEM file of who signs stations' certificates; then each must show one with its id (security profile 3)."""
 
+    ocpp_drain_pct: float = 0.0
+    """Told to stop, the gateway lets its stations go to other gateways, so many percent of the fleet's a minute;
+    0 = all at once, where there is no other gateway."""
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
         """Return the settings in `environ`; raise `SettingsError` for the first that cannot be used."""
@@ -78,6 +84,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             ocpp_tls_cert=_file(given, "EVENLOAD_OCPP_TLS_CERT"),
             ocpp_tls_key=_file(given, "EVENLOAD_OCPP_TLS_KEY"),
             ocpp_tls_ca=_file(given, "EVENLOAD_OCPP_TLS_CA"),
+            ocpp_drain_pct=_percent(given, "EVENLOAD_OCPP_DRAIN_PCT", 0.0, MOST_DRAIN_PCT),
             ocpp_open=_choice(given, "EVENLOAD_OCPP_OPEN", ("0", "1"), "0") == "1",
         )
 
@@ -95,6 +102,17 @@ def _port(given: Mapping[str, str], name: str, default: int) -> int:
     if not (value.isascii() and value.isdigit() and int(value) <= 65_535):
         raise SettingsError(name, value, "a port from 0 to 65535, 0 = a free one")
     return int(value)
+
+
+def _percent(given: Mapping[str, str], name: str, default: float, most: float) -> float:
+    value = given.get(name, str(default))
+    try:
+        number = float(value)
+    except ValueError:
+        number = -1.0
+    if not 0.0 <= number <= most:
+        raise SettingsError(name, value, f"percent, from 0 to {most:g}")
+    return number
 
 
 def _addresses(given: Mapping[str, str], name: str, default: str) -> str:

@@ -61,6 +61,11 @@ class Calendar:
             self._plan_s = now_s
         return compile_plan(site, by_hand, self._scheduled.values, self._planned.values)
 
+    @property
+    def plans(self) -> tuple[LoadPlan, ...]:
+        """What was planned last."""
+        return self._plans
+
     def in_force(self, site: Site, grid_meter: str) -> InForce:
         """Return what the plan that was compiled last is made of."""
         return InForce(site, self._by_hand, grid_meter, self._scheduled.values, self._planned.values)
@@ -72,8 +77,12 @@ class Calendar:
 
     def next_s(self, now_s: float) -> float:
         """Return when the calendar next changes something, s of virtual time."""
+        return min(self._plan_s, self.changes_s(now_s))
+
+    def changes_s(self, now_s: float) -> float:
+        """Return when a schedule, or the plans as they are, next change something, s of virtual time."""
         changes = [each for each in (self._scheduled.next_change, self._planned.next_change) if each is not None]
-        return min([self._plan_s, *(now_s + (each - self.utc(now_s)).total_seconds() for each in changes)])
+        return min([_NEVER_S, *(now_s + (each - self.utc(now_s)).total_seconds() for each in changes)])
 
     def planned(self, site: Site, known: Known, now_s: float) -> None:
         """Plan when it is time, with what was heard."""

@@ -45,7 +45,10 @@ class Grid(Section, frozen=True, kw_only=True):
     buffer_w: Annotated[NonNegativeWatts, Meta(description="kept free below max_import_w, W")] = 0.0
     household_max_a: Annotated[
         PositiveAmps | None,
-        Meta(description="the most the uncontrolled house draws, A per phase; needed for failsafe currents above 0"),
+        Meta(
+            description="the most the uncontrolled house draws, A per phase; needed for failsafe currents above 0; "
+            "bounds what an asymmetric inverter may hide"
+        ),
     ] = None
     metering: Annotated[
         Literal["per_phase", "net"], Meta(description="net: export on one phase pays for import on another")

@@ -7,7 +7,8 @@ from msgspec.structs import replace
 
 from evenload.contracts.records import StationRecord
 from services.ocpp_gateway.capability import Learned, Rung, Zero
-from services.ocpp_gateway.station import Outlet, Station, TransactionId, with_least
+from services.ocpp_gateway.station import Outlet, Station, TransactionId, new_station, with_least
+from services.ocpp_gateway.transactions16 import ENDED_KEPT, end
 
 _ZEROS: Final[dict[str, Zero]] = {"pauses": "pauses", "ends": "ends", "rejected": "rejected"}
 OURS: Final = (
@@ -123,6 +124,25 @@ def reopened(station: Station, facts: Facts) -> Station:
             for outlet in station.outlets
         ),
     )
+
+
+def taken_over(station: Station, facts: Facts) -> Station:
+    """Return the station with what another gateway wrote while it held it; what has ended here stays ended."""
+    theirs = restored(new_station(station.plan), facts)
+    outlets = tuple(_taken_over(*pair) for pair in zip(station.outlets, theirs.outlets, strict=True))
+    station = replace(station, learned=theirs.learned, outlets=outlets, strays=theirs.strays, monitors=theirs.monitors)
+    return with_least(station)
+
+
+def _taken_over(outlet: Outlet, theirs: Outlet) -> Outlet:
+    start, ours = theirs.open_start, outlet.open_start
+    if start is not None and start[1] in outlet.ended:
+        start = None
+    kept = tuple(number for number in outlet.ended if number not in theirs.ended)
+    if start != ours and ours is not None and outlet.transaction == ours[1]:
+        outlet = end(outlet)
+    outlet = replace(outlet, open_start=start, ended=(*kept, *theirs.ended)[-ENDED_KEPT:])
+    return outlet if start is None or start == ours else replace(outlet, transaction=start[1])
 
 
 def restored(station: Station, facts: Facts) -> Station:
