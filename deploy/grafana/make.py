@@ -56,7 +56,7 @@ SITE_BOARD = Dashboard(
             (
                 ("{{phase}}", f"evenload_grid_amperes{SITE}"),
                 ("breaker", f"evenload_breaker_amperes{SITE}"),
-                ("failsafe begins", f"-1 * evenload_breaker_amperes{SITE}"),
+                ("breaker, exporting", f"-1 * evenload_breaker_amperes{SITE}"),
             ),
             width=16,
             note="+ import, − export",
