@@ -16,6 +16,7 @@ from services.allocator.draws import SETTLE_S, lowered_s
 from services.allocator.facts import Facts
 from services.allocator.holds import hold_until_s, start_survives, survived_from_s, survived_room_ma
 from services.allocator.memory import LoadMemory
+from services.allocator.phase_choice import is_proving
 from services.allocator.plan import STEP_MA, PlannedLoad
 from services.allocator.promised import Pending
 from services.allocator.sources import Want, may_start, room_now
@@ -157,7 +158,7 @@ def _start(scene: Scene, tables: tuple[Board, Pending], want: Want, memory: Load
         return Rise(setpoint_ma=0, memory=memory, waits="cycles", until_s=memory.starts_s[0] + 3600.0)
     if not pending.lets_start(load):
         return Rise(setpoint_ma=0, memory=memory, waits="waits for raises to be measured")
-    if not may_start(board, want):
+    if not may_start(board, want) or (is_proving(memory) and not board.holds()):
         return Rise(setpoint_ma=0, memory=memory, waits="waits for room to be measured")
     board.settle(load, load.min_ma, want.reserve_ma)
     pending.add(load, load.min_ma)
