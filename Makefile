@@ -94,11 +94,15 @@ integration: setup system  ## tests with real servers and sockets
 
 .PHONY: bench
 bench: setup  ## measure decisions, reading-to-station latency, gateway calls; ratios count, absolute figures drift
-	@for bench in decision latency gateway storm; do $(BIN)/python -m bench.$$bench; echo; done
+	@for bench in decision latency gateway tls_memory storm; do $(BIN)/python -m bench.$$bench; echo; done
 
 .PHONY: tx-kill
 tx-kill: setup  ## N=200: kill -9 gateway and server amid transactions; none may be lost, doubled or clash
 	@$(BIN)/python -m tests.kill --rounds $(or $(N),200) --seed $(or $(SEED),1)
+
+.PHONY: half-open
+half-open: setup  ## CUT="60 150": cut the stations' link half-open for so many seconds amid transactions
+	@$(BIN)/python -m tests.kill.half_open --cut $(or $(CUT),60 150)
 
 .PHONY: fuzz
 fuzz: setup  ## N=1000000: hostile input to the gateway's cores, made from the OCPP schemas
@@ -150,6 +154,14 @@ dynamics: setup  ## overloads, stops and energy in closed loop, a cloudy day bes
 .PHONY: thermal
 thermal: setup  ## N=100 DAYS=30: synthetic tanks and rooms: are they learned, are their deadlines met
 	@$(BIN)/python -m bench.thermal --bodies $(or $(N),100) --days $(or $(DAYS),30)
+
+.PHONY: days
+days: setup  ## the demo home on a summer and a winter day, closed loop; docs/pictures/days.svg, evenload why
+	@$(BIN)/python -m bench.days --picture docs/pictures/days.svg --keep tests/golden/days/decisions.jsonl
+
+.PHONY: year
+year: setup  ## SEED=1: a simulated year, each mode beside plans, schedules and no control; docs/year.md and its pictures
+	@$(BIN)/python -m bench.year --seed $(or $(SEED),1) --paper docs/year.md
 
 .PHONY: lock
 lock: setup  ## pin the newest allowed versions in requirements*.txt

@@ -95,9 +95,13 @@ def _grid_lines(site: SiteView, decision: Decision, now_s: float) -> Iterator[tu
 
 
 def _grid_now(site: SiteView, decision: Decision, now_s: float) -> tuple[PerPhase, float]:
-    """Return the grid current to show and its age where it is old: a meter's newest reading, else the decision's."""
+    """Return the grid current to show and its age where it is old: the meter's newest reading, else the decision's.
+
+    Of two grid meters the decision says what was made of both.
+    """
     found = newest(site, "grid")
-    if found is None or found[0].current_a is None:
+    several = sum(reading.role == "grid" for reading in site.readings.values()) > 1
+    if found is None or found[0].current_a is None or several:
         return decision.grid_a or PerPhase(), 0.0
     reading, at_s = found
     age_s = now_s - at_s

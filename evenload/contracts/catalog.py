@@ -165,6 +165,12 @@ BUCKETS: tuple[Entry, ...] = (
         )
     ),
     Entry(where=subjects.PLANS, types=(records.PlanRecord, records.LearnedRecord), publisher="planner", kept="on disk"),
+    Entry(
+        where=subjects.DEVICES,
+        types=(records.DeviceRecord, records.LearnedRecord),
+        publisher="plug_control",
+        kept="on disk",
+    ),
     Entry(where=subjects.EPOCHS, types=(records.EpochRecord,), publisher="allocator", kept="on disk"),
 )
 ALL: tuple[Entry, ...] = EVENTS + REQUESTS + BUCKETS

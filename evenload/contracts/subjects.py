@@ -8,7 +8,7 @@ SITES, OVERRIDES, STATIONS, OWNERS, MEMORY, EPOCHS = "sites", "overrides", "stat
 TAGS = "tags"
 TAG_KEY = "gateway.tag_key"
 """Key in bucket `stations`: the secret that hashes id tags."""
-PLANS = "plans"
+PLANS, DEVICES = "plans", "devices"
 READERS, SWITCHERS, PLANNERS = "readers", "switchers", "planners"
 """Buckets: which replica of meter_ingest, plug_control and planner has which sites."""
 

@@ -55,6 +55,7 @@ BUCKETS = (
     BucketSpec(name=subjects.MEMORY),
     BucketSpec(name=subjects.EPOCHS),
     BucketSpec(name=subjects.PLANS),
+    BucketSpec(name=subjects.DEVICES),
 )
 
 

@@ -98,7 +98,7 @@ PLUG_CONTROL = Rights(
     publish=(subjects.load_state(), subjects.result(), _ALERTS),
     subscribe=(subjects.setpoint(), subjects.reading()),
     reads=(subjects.SITES, subjects.OVERRIDES),
-    writes=(subjects.SWITCHERS,),
+    writes=(subjects.SWITCHERS, subjects.DEVICES),
 )
 PLANNER = Rights(
     user="planner",

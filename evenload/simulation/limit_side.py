@@ -4,9 +4,12 @@ A feed that the site file names says its word every so often (`given.feeds`); on
 when the scenario changes it. The allocator's own rules say what is believed.
 """
 
+from collections.abc import Callable
+from datetime import datetime
+
 from evenload.contracts.events import Decision, SiteLimit
 from evenload.simulation.scenario import FeedFacts, Given
-from evenload.simulation.virtual_time import MONOTONIC_START_S, utc
+from evenload.simulation.virtual_time import MONOTONIC_START_S
 from evenload.site.schema import Site
 from services.allocator.evidence import Evidence, resumed, witnessed
 from services.allocator.facts import Heard
@@ -21,10 +24,10 @@ _NEVER_S = float("inf")
 class LimitSide:
     """The sources of one site, and what its allocator holds of them."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, utc: Callable[[float], datetime]) -> None:
         self.held: dict[str, Heard[SiteLimit]] = {}
         self.evidence = Evidence()
-        self._site = site
+        self._site, self._utc = site, utc
         self._plans: dict[str, LimitPlan] = {}
         self._facts: dict[str, FeedFacts] = {}
         self._memory: dict[str, FeedMemory] = {}
@@ -44,7 +47,7 @@ class LimitSide:
                 site=site.site,
                 source=source,
                 scope=told.scope,
-                issued_at=utc(now_s),
+                issued_at=self._utc(now_s),
                 limit_w=told.limit_w,
                 floor_w=told.floor_w,
                 valid_s=told.valid_s,
@@ -64,7 +67,7 @@ class LimitSide:
             facts = self._facts[name]
             self._due_s[name] = now_s + facts.every_s
             said = Said(value=facts.says, tells=facts.writes)
-            now = Now(MONOTONIC_START_S + now_s, utc(now_s))
+            now = Now(MONOTONIC_START_S + now_s, self._utc(now_s))
             self._memory[name], outcome = heard(self._plans[name], self._memory.get(name, FeedMemory()), said, now)
             if outcome.limit is not None:
                 self._hear(outcome.limit, now_s)
@@ -89,4 +92,4 @@ class LimitSide:
 
     def _expect(self, now_s: float) -> None:
         """Count sources that the site file names as missing until they are heard."""
-        self.held |= expected(self._site, self.held, MONOTONIC_START_S + now_s, utc(now_s))
+        self.held |= expected(self._site, self.held, MONOTONIC_START_S + now_s, self._utc(now_s))

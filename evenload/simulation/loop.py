@@ -15,11 +15,11 @@ from msgspec.structs import replace
 from evenload.contracts.events import Decision, LoadState, MeterReading, Setpoint
 from evenload.contracts.records import Override, OverrideRecord
 from evenload.simulation import invariants, meters
-from evenload.simulation.calendar import Calendar
+from evenload.simulation.calendar import Calendar, Known
 from evenload.simulation.limit_side import LimitSide
 from evenload.simulation.recording import Asked, Recorder
 from evenload.simulation.scenario import Fault, Given, Scenario, Turn
-from evenload.simulation.virtual_time import MONOTONIC_START_S, utc
+from evenload.simulation.virtual_time import MONOTONIC_START_S
 from evenload.simulation.world import World
 from services.allocator.engine import decide
 from services.allocator.facts import Facts, Heard
@@ -50,9 +50,9 @@ class Loop:
     ) -> None:
         self.scenario = scenario
         self._recorder = recorder
-        self.world = world(scenario.site, scenario.given)
         self.site = scenario.site
         self.calendar = Calendar(scenario.starts_at)
+        self.world = world(scenario.site, scenario.given, self.calendar.utc)
         self._by_hand: tuple[Override, ...] = ()
         self._set_by_hand(scenario.given)
         self.plan = self._compiled()
@@ -65,7 +65,7 @@ class Loop:
         self._on_decision = on_decision
         self._readings: dict[str, Heard[MeterReading]] = {}
         self._loads: dict[str, Heard[LoadState]] = {}
-        self.limits = LimitSide(scenario.site)
+        self.limits = LimitSide(scenario.site, self.calendar.utc)
         self._on_the_way: list[tuple[float, int, Setpoint | MeterReading]] = []
         self._published: dict[str, LoadState] = {}
         self._published_s: dict[str, float] = {}
@@ -149,7 +149,8 @@ class Loop:
         self._news |= self.limits.advance(self.world.now_s)
         self._publish_loads()
         if self.calendar.next_s(self.world.now_s) <= self.world.now_s:
-            self.calendar.planned(self.site, self._published, self.decision, self.world.now_s)
+            heard = Known(self._published, self._last, self.decision, self.limits.held, self.world.given)
+            self.calendar.planned(self.site, heard, self.world.now_s)
             self._news = True
             self.settled_s = self.world.now_s if self._compile() else self.settled_s
             self._tell_wishes()
@@ -179,7 +180,9 @@ class Loop:
         self._tick += 1
         self.world.soc_moved()
         self.world.read_outlet_meters()
-        for reading in meters.readings(self.site, given, self.world.shown(), at=utc(now_s), tick=self._tick):
+        for reading in meters.readings(
+            self.site, given, self.world.shown(), at=self.calendar.utc(now_s), tick=self._tick
+        ):
             if reading.meter in self._silent:
                 continue
             told = self._told(reading)
@@ -265,7 +268,7 @@ class Loop:
         known = {item.load: item for item in self._by_hand}
         wanted = []
         for load, hand in sorted(given.by_hand.items()):
-            item = Override(load=load, mode=hand.mode, target_c=hand.target_c, at=utc(self.world.now_s))
+            item = Override(load=load, mode=hand.mode, target_c=hand.target_c, at=self.calendar.utc(self.world.now_s))
             old = known.get(load)
             same = old is not None and (old.mode, old.target_c) == (item.mode, item.target_c)
             wanted.append(old if old is not None and same else item)

@@ -23,6 +23,8 @@ LONGEST_S = 3 * 3600.0
 _STRIDE_S = 10.0
 
 Trace = Callable[[str], None]
+Watch = Callable[[Scenario, float, Decision, World], None]
+"""Takes each decision with its virtual time, s, and the world it was made in."""
 
 
 class LoadResult(Struct, frozen=True, kw_only=True):
@@ -76,18 +78,19 @@ def totals(results: Iterable[ScenarioResult]) -> Totals:
 
 
 def run_paths(
-    paths: Iterable[str | Path], trace: Trace | None = None, sink: Sink | None = None
+    paths: Iterable[str | Path], trace: Trace | None = None, sink: Sink | None = None, watch: Watch | None = None
 ) -> list[ScenarioResult]:
     """Run all scenarios of files and folders; raise `ConfigError` when one cannot be read or means nothing.
 
-    `sink` is given everything that the simulated sites publish, in the form of the history stream.
+    `sink` is given everything that the simulated sites publish, in the form of the history stream; `watch` every
+    decision.
     """
     results = []
     for number, scenario in enumerate(load_paths(paths), 1):
         if trace is not None:
             trace(f"# {scenario.file}: {scenario.name}: {scenario.why}")
         recorder = Recorder(sink, f"simulation{number}") if sink is not None else None
-        results.append(run_scenario(scenario, trace, recorder=recorder))
+        results.append(run_scenario(scenario, trace, recorder=recorder, watch=watch))
     return results
 
 
@@ -95,7 +98,9 @@ def run_scenario(
     scenario: Scenario,
     trace: Trace | None = None,
     world: type[World] = ServicedWorld,
+    *,
     recorder: Recorder | None = None,
+    watch: Watch | None = None,
 ) -> ScenarioResult:
     """Run one scenario and compare what came out; the same scenario gives the same result.
 
@@ -111,7 +116,8 @@ def run_scenario(
         bounds.look(now_s, decision)
         if writer is not None:
             writer(now_s, decision)
-        del world
+        if watch is not None:
+            watch(scenario, now_s, decision, world)
 
     loop = Loop(scenario, on_decision, world, recorder)
     violations: list[str] = []

@@ -14,6 +14,7 @@ from msgspec import Meta, Struct, field
 from evenload.contracts.events import AskedMode, LoadStatus
 from evenload.contracts.limits import LimitState
 from evenload.contracts.phases import Phase
+from evenload.contracts.plan_events import ForecastKind
 from evenload.contracts.units import Utc
 from evenload.site.schema import Site
 
@@ -51,6 +52,10 @@ class MeterFacts(Part, frozen=True, kw_only=True):
     delay_s: Annotated[float, Meta(ge=0, le=10, description="from measuring to arrival")] = 0.0
     noise_a: Annotated[float, Meta(ge=0, le=10, description="largest error of the grid meter, A per phase")] = 0.0
     inverted: Annotated[bool, Meta(description="the grid meter shows import as export")] = False
+    wired: Annotated[
+        tuple[Phase, ...] | None,
+        Meta(description="site phases that the grid meter's lines really measure; none = L1, L2, L3 as it says"),
+    ] = None
 
 
 class LoadFacts(Part, frozen=True, kw_only=True):
@@ -114,6 +119,22 @@ class ThermalFacts(Part, frozen=True, kw_only=True):
     says_c: Annotated[
         Annotated[float, Meta(ge=-1000, le=1000)] | None, Meta(description="what its sensor says instead of the truth")
     ] = None
+    keeps_c: Annotated[
+        Annotated[float, Meta(ge=-40, le=150)] | None,
+        Meta(
+            description="its device's own thermostat: draws nothing from here on, again 1 K below; none = it has none"
+        ),
+    ] = None
+    raised_k: Annotated[
+        float, Meta(ge=0, le=50, description="its thermostat keeps so much more while it is let draw above its power_w")
+    ] = 0.0
+
+
+class ForecastFacts(Part, frozen=True, kw_only=True):
+    """What is known of the time from `at_s` on: a price per kWh, CO2 in g/kWh, or the sun in W."""
+
+    at_s: Annotated[float, Meta(ge=-86_400, le=172_800)]
+    value: Annotated[float, Meta(ge=-1_000_000, le=10_000_000)]
 
 
 class HandFacts(Part, frozen=True, kw_only=True):
@@ -140,6 +161,10 @@ class Given(Part, frozen=True, kw_only=True):
     feeds: dict[str, FeedFacts] = field(default_factory=dict)
     thermal: dict[str, ThermalFacts] = field(default_factory=dict)
     by_hand: dict[str, HandFacts] = field(default_factory=dict)
+    forecasts: Annotated[
+        dict[ForecastKind, tuple[ForecastFacts, ...]],
+        Meta(description="what the planner hears of the hours to come; the last value holds for an hour"),
+    ] = field(default_factory=dict)
     seed: int = 0
 
 
@@ -202,6 +227,9 @@ class Document(Part, frozen=True, kw_only=True):
     ] = None
     site: dict[str, Any]
     given: Given
+    course: Annotated[
+        dict[str, Any] | None, Meta(description="sun, house, weather and hot water of a day: the keys of course.py")
+    ] = None
     expect: dict[str, LoadExpect] = field(default_factory=dict)
     expect_limits: dict[str, LimitExpect] = field(default_factory=dict)
     timeline: tuple[Moment, ...] = ()

@@ -8,9 +8,11 @@ from typing import Any
 
 import msgspec
 
+from evenload.simulation.course import Course, moments_of
 from evenload.simulation.scenario import (
     Document,
     FeedFacts,
+    ForecastFacts,
     Given,
     HandFacts,
     LimitExpect,
@@ -23,6 +25,7 @@ from evenload.simulation.scenario import (
     Turn,
 )
 from evenload.simulation.station_faults import FAULTS
+from evenload.simulation.virtual_time import START
 from evenload.simulation.yaml_lines import Written, YamlFault, line_of, read
 from evenload.site.findings import ConfigError, Finding
 from evenload.site.load import load_mapping
@@ -31,7 +34,8 @@ from evenload.site.schema import Site
 _MAX_FILE_BYTES = 4_000_000
 _BASE_DEPTH = 5
 _PARTS = (
-    Document, FeedFacts, Given, HandFacts, LimitExpect, LoadExpect, LoadFacts, MeterFacts, Moment, ThermalFacts,
+    Course, Document, FeedFacts, ForecastFacts, Given, HandFacts, LimitExpect, LoadExpect, LoadFacts, MeterFacts,
+    Moment, ThermalFacts,
 )  # fmt: skip
 _PATH_IN_MESSAGE = re.compile(r" - at `(?:key in )?\$\.?([^`\[]*)")
 
@@ -145,8 +149,8 @@ def _with_base(path: Path, written: Written, findings: list[Finding], depth: int
     for other in _documents(base_path, findings):
         if isinstance(other.value, dict) and (not name or other.value.get("name") == name):
             below = _with_base(base_path, other, findings, depth - 1)
-            parts = {key: merged(below.get(key, {}), value.get(key, {})) for key in ("site", "given")}
-            return {**value, **parts}
+            parts = {key: merged(below.get(key, {}), value.get(key, {})) for key in ("site", "given", "course")}
+            return {**value, **{key: part for key, part in parts.items() if part or key != "course"}}
     findings.append(
         _finding(
             str(path), line_of(written.lines, "base"), "base", f"no scenario {name!r} in {base_path}", remedy="name one"
@@ -160,9 +164,10 @@ def _turns(
 ) -> tuple[Turn, ...]:
     """Return the timeline with each moment's changes merged into what was in force before."""
     site, given, turns = value["site"], value["given"], []
-    order = sorted(enumerate(document.timeline), key=lambda item: item[1].at_s)
+    coming = [*_course(document, value, where, findings), *enumerate(document.timeline)]
+    order = sorted(coming, key=lambda item: item[1].at_s)
     for index, moment in order:
-        at = f"timeline.{index}"
+        at = "course" if index < 0 else f"timeline.{index}"
         site, given = merged(site, moment.site), merged(given, moment.given)
         turns.append(
             Turn(
@@ -175,6 +180,25 @@ def _turns(
             )
         )
     return tuple(turns)
+
+
+def _course(
+    document: Document, value: dict[str, Any], where: tuple[str, dict[str, int]], findings: list[Finding]
+) -> list[tuple[int, Moment]]:
+    """Return the moments of the document's course, all numbered −1; its faults are told as a timeline's."""
+    if document.course is None:
+        return []
+    course = _converted(document.course, Course, (*where, "course"), findings)
+    site = _site(value["site"], (*where, "site"), [])
+    if course is None or site is None:
+        return []
+    source, lines = where
+    for key, names in (("outdoor", course.outdoor), ("water", course.water)):
+        for name in sorted(set(names) - set(document.given.thermal)):
+            at, remedy = f"course.{key}", "give it a mass in given.thermal"
+            findings.append(_finding(source, line_of(lines, at), at, f"nothing is known of {name}", remedy=remedy))
+            return []
+    return [(-1, moment) for moment in moments_of(course, site, document.starts_at or START)]
 
 
 def _converted(value: Any, wanted: Any, where: tuple[str, dict[str, int], str], findings: list[Finding]) -> Any:

@@ -19,6 +19,7 @@ from evenload.simulation.station_core import Station as Connector
 from evenload.simulation.station_faults import FAULTS
 from evenload.simulation.station_several import Charger, Several
 from evenload.simulation.station_side import GatewaySide, StationSide
+from evenload.simulation.virtual_time import Wall, utc
 from evenload.simulation.world import World
 from evenload.site.failsafe import failsafe_currents
 from evenload.site.schema import Device, Evse, Load, Site
@@ -30,10 +31,10 @@ from services.plug_control.wishes import wish_of
 class ServicedWorld(World):
     """`World` with services; `outlets` then only mirror what devices let pass."""
 
-    def __init__(self, site: Site, given: Given) -> None:
+    def __init__(self, site: Site, given: Given, wall: Wall = utc) -> None:
         self._sides: dict[str, Side] = {}
         self._stations: dict[str, StationSide] = {}
-        super().__init__(site, given)
+        super().__init__(site, given, wall)
 
     def set_facts(self, site: Site, given: Given) -> None:
         """Put facts in force; services are made when a load is first seen."""
@@ -50,7 +51,7 @@ class ServicedWorld(World):
                     side.use_lines(len(self.appetites[name].lines))
                 side.set_given(status, self.now_s)
             elif isinstance(load, Device):
-                self._sides[name] = PlugSide(plugs[name], status, self.now_s)
+                self._sides[name] = PlugSide(plugs[name], status, self.now_s, wall=self.wall)
             elif load.station is not None:
                 station = self._station(stations[load.station.lower()], fitted, given)
                 self._sides[name] = GatewaySide(station, load.evse, status, self.now_s)

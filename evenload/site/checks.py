@@ -208,6 +208,7 @@ REAL_CHECKS: tuple[Check, ...] = (
     check_loads.controlled,
     check_loads.plug_phases,
     check_devices.grid_meter,
+    check_devices.checking_meter,
     check_devices.needed_meters,
     check_devices.unseen_house,
     check_devices.meter_phases,

@@ -46,7 +46,10 @@ class Grid(Section, frozen=True, kw_only=True):
     buffer_w: Annotated[NonNegativeWatts, Meta(description="kept free below max_import_w, W")] = 0.0
     household_max_a: Annotated[
         PositiveAmps | None,
-        Meta(description="the most the uncontrolled house draws, A per phase; needed for failsafe currents above 0"),
+        Meta(
+            description="the most the uncontrolled house draws, A per phase; needed for failsafe currents above 0; "
+            "bounds what an asymmetric inverter may hide"
+        ),
     ] = None
     metering: Annotated[
         Literal["per_phase", "net"], Meta(description="net: export on one phase pays for import on another")
@@ -95,6 +98,10 @@ class Meter(Section, frozen=True, kw_only=True):
 
     role: Annotated[MeterRole, Meta(description="what it measures")]
     driver: Annotated[str, Meta(description="how it is read")]
+    checks: Annotated[
+        Name | None,
+        Meta(description="a second grid meter: the one that it checks; of both the higher import counts, per phase"),
+    ] = None
     period_s: Annotated[PeriodSeconds | None, Meta(description="asked of the device, s; none = its best")] = None
     slow: Annotated[bool, Meta(description="must be true for a grid meter with a period above 20 s")] = False
     invert: Annotated[bool, Meta(description="turn the sign of power and current")] = False

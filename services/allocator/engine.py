@@ -17,6 +17,7 @@ from evenload.contracts.events import Alert, Decision, LoadDecision, Setpoint
 from services.allocator.around import latched, no_grid, surroundings, with_battery
 from services.allocator.belief import Sides, read_grid, read_sides
 from services.allocator.cuts import SHORT_S, Cut, Scene, cuts, remembered
+from services.allocator.disagreement import compared
 from services.allocator.draws import Draw, Moment, Phases, draw_of
 from services.allocator.explain import Said, alerts, explained, site_decision, told_line, with_could_get
 from services.allocator.facts import Facts
@@ -152,6 +153,7 @@ def _scene(plan: Plan, memory: Memory, facts: Facts, seen: tuple[Sides, float]) 
         inverted = memory.grid_wiring.inverted_s is not None
         wrong = inverted or is_frozen(memory, sides, news) or reads_a_thousandth(memory, grid)
         memory, grid = doubted(memory, grid, now_s, frozen=wrong)
+        memory = compared(memory, grid, now_s)
 
     def seen_with(draws_ma: Phases, lowest: bool) -> Surroundings:
         if grid.health == "failsafe" and grid.age_s is None:

@@ -231,6 +231,10 @@ class Memory(Struct, frozen=True, kw_only=True):
     """How the meter's values move with the draws, as long as all of them are small."""
     doubted_s: float | None = None
     """Since when the grid meter's word is doubted."""
+    apart_s: float | None = None
+    """Since when two grid meters have differed without a break."""
+    disagree_s: float | None = None
+    """When they last did so for long enough to be told; None = they agree."""
     soc_pct: float | None = None
     soc_s: float = -1e9
     seen_s: float = -1e9
@@ -266,6 +270,8 @@ def rebased(memory: Memory, shift_s: float) -> Memory:
         promise=None,
         repeated=None,
         doubted_s=None,
+        apart_s=None,
+        disagree_s=None if memory.disagree_s is None else memory.disagree_s + shift_s,
         failsafe_s=None,
         grid_wiring=_sign_moved(memory.grid_wiring, shift_s),
     )

@@ -15,6 +15,7 @@ from services.allocator.cuts import Cut, Scene, settled_board
 from services.allocator.draws import SETTLE_S, lowered_s
 from services.allocator.facts import Facts
 from services.allocator.holds import hold_until_s, start_survives, survived_from_s, survived_room_ma
+from services.allocator.limits import unseen_limits
 from services.allocator.memory import LoadMemory
 from services.allocator.phase_choice import is_proving
 from services.allocator.plan import STEP_MA, PlannedLoad
@@ -158,12 +159,24 @@ def _start(scene: Scene, tables: tuple[Board, Pending], want: Want, memory: Load
         return Rise(setpoint_ma=0, memory=memory, waits="cycles", until_s=memory.starts_s[0] + 3600.0)
     if not pending.lets_start(load):
         return Rise(setpoint_ma=0, memory=memory, waits="waits for raises to be measured")
-    if not may_start(board, want) or (is_proving(memory) and not board.holds()):
+    if not may_start(board, want) or not _fits_unseen(scene, board, load, load.min_ma + want.reserve_ma):
+        return Rise(setpoint_ma=0, memory=memory, waits="waits for room to be measured")
+    if is_proving(memory) and not board.holds():
         return Rise(setpoint_ma=0, memory=memory, waits="waits for room to be measured")
     board.settle(load, load.min_ma, want.reserve_ma)
     pending.add(load, load.min_ma)
     started = replace(memory, starts_s=(*memory.starts_s[-31:], scene.now_s), raised_s=scene.now_s, ramp_s=None)
     return Rise(setpoint_ma=load.min_ma, memory=started)
+
+
+def _fits_unseen(scene: Scene, board: Board, load: PlannedLoad, current_ma: int) -> bool:
+    """Tell whether a start keeps the breaker under every household that may be behind an asymmetric inverter: what it
+    covers on one phase is laid bare when the load takes of it. A rise is slow enough to show in the readings."""
+    limits = unseen_limits(scene.plan, scene.around)
+    if not limits:
+        return True
+    used_ma = [board.counted[phase] + (current_ma if phase in load.phases else 0) for phase in range(3)]
+    return all(limit.holds(used_ma, board.on_mask) for limit in limits)
 
 
 def _pace_ma_per_s(load: PlannedLoad, *, returns: bool) -> int:

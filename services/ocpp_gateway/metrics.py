@@ -20,6 +20,9 @@ class GatewayMetrics:
         self.errors = Counter("evenload_ocpp_errors", "Refused frames and calls", ["code"], registry=registry)
         self.refused = Counter("evenload_ocpp_handshakes_refused", "Refused handshakes", ["status"], registry=registry)
         self.dropped = Counter("evenload_ocpp_setpoints_dropped", "Setpoints not used", ["why"], registry=registry)
+        self.draining = Gauge(
+            "evenload_ocpp_draining", "1 = told to stop, it lets its stations go to other gateways", registry=registry
+        )
         self.store_writable = Gauge(
             "evenload_transaction_store_writable",
             "0 = what must be on disk before a transaction is answered could not be written",

@@ -17,7 +17,18 @@ from services.ocpp_gateway.samples import Sampled
 from services.ocpp_gateway.session_states import SessionState
 
 FlightKind = Literal[
-    "boot", "configuration", "change", "trigger", "profile", "operator", "clear", "reset", "pause", "report", "monitor"
+    "boot",
+    "configuration",
+    "change",
+    "trigger",
+    "profile",
+    "operator",
+    "clear",
+    "reset",
+    "pause",
+    "report",
+    "monitor",
+    "transaction",
 ]
 
 TransactionId = int | str
@@ -86,6 +97,21 @@ class Needs(Struct, frozen=True):
     leaves_at: datetime | None = None
 
 
+class Sequence(Struct, frozen=True, kw_only=True):
+    """2.x: numbers of the events of one transaction that reached us, until the next transaction."""
+
+    transaction: str
+    newest: int
+    at: datetime | None = None
+    """When the newest happened, by the station; None = not told."""
+    missing: tuple[int, ...] = ()
+    """Numbers between that did not reach us; the newest 64."""
+    asked_s: float = -1e9
+    asks: int = 0
+    settled: bool = False
+    """The station says that none of them waits to be sent, or cannot tell."""
+
+
 class Outlet(Struct, frozen=True, kw_only=True):
     """One connector that a load names."""
 
@@ -99,8 +125,8 @@ class Outlet(Struct, frozen=True, kw_only=True):
     start_wh: float | None = None
     open_start: tuple[str, int] | None = None
     ended: tuple[TransactionId, ...] = ()
-    events: int = 0
-    """2.x: events of its transaction that reached us, from the first on; 0 = the first was not seen."""
+    sequence: Sequence | None = None
+    """2.x: which events of its last transaction reached us."""
     lease: Lease | None = None
     epoch: int = 0
     epoch_s: float = -1e9

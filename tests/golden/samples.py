@@ -314,6 +314,14 @@ _SAMPLES: tuple[msgspec.Struct, ...] = (
         },
     ),
     records.LearnedRecord(site="home", load="boiler", rows=(records.LearnedRow(-0.2, 0.0, 17.5, 0.5, True),)),
+    records.DeviceRecord(
+        site="home",
+        load="boiler",
+        kind="tank",
+        sensor="boiler_sensor",
+        kept_at=AT,
+        memory=msgspec.Raw(b'{"heats":true}'),
+    ),
     records.EpochRecord(site="home", epoch=2, process="allocator-b7f3"),
 )
 SAMPLES: dict[str, msgspec.Struct] = {type(sample).__name__: sample for sample in _SAMPLES}

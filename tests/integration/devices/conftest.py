@@ -126,9 +126,9 @@ Running = Callable[[Service], Any]
 
 
 @asynccontextmanager
-async def running(run: Service, pace: float = PACE) -> AsyncIterator[World]:
-    """A service between its start and its stop."""
-    clock, network, heard = QuickClock(pace), MemoryNetwork(), Heard()
+async def running(run: Service, pace: float = PACE, network: MemoryNetwork | None = None) -> AsyncIterator[World]:
+    """A service between its start and its stop; on the network of one before, its buckets are still there."""
+    clock, network, heard = QuickClock(pace), network or MemoryNetwork(), Heard()
     bus = MemoryBus("test", network, clock)
     other = MemoryBus("allocator", network, clock)
     await other.subscribe("evenload.site.home.>", heard.take)
