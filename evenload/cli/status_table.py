@@ -213,13 +213,11 @@ def _load_row(load: LoadDecision, state: LoadState | None, plan: LoadPlan | None
 
 
 def _name(load: LoadDecision) -> Text:
-    """Return the load's name, and its phases where they are not the site file's, may not be, or were switched."""
+    """Return the load's name, and its phases where they are not, or may not be, the site file's."""
     text = Text(load.load)
     if load.wiring in ("suspected", "corrected"):
         text.append(f" {'on' if load.wiring == 'corrected' else 'not on'} {' '.join(load.phases)}", style="yellow")
         text.append("?" if load.wiring == "suspected" else "", style="yellow")
-    if load.lines == 1:
-        text.append(" on one line", style="cyan")
     return text
 
 
