@@ -288,6 +288,8 @@ class Loop:
             self._frozen.pop(fault.about, None)
         elif fault.kind in ("link_lost", "link_back"):
             self.world.link(fault.about, fault.kind == "link_back")
+        elif fault.kind == "gateway_restarts":
+            self.world.restart_gateway(fault.about)
         elif fault.kind == "allocator_dies":
             self._allocator_lives, self._wake_s = False, _NEVER_S
         else:

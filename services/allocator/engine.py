@@ -27,6 +27,8 @@ from services.allocator.limits import Surroundings, caps_for
 from services.allocator.memory import Command, LoadMemory, Memory
 from services.allocator.offers import with_offers
 from services.allocator.outside import outside_limits, told_limits
+from services.allocator.phase_choice import chosen, reserved, told_lines
+from services.allocator.phase_wish import preferred
 from services.allocator.plan import MA, Plan, PlannedLoad
 from services.allocator.promised import Pending
 from services.allocator.raises import Rise, raises
@@ -96,10 +98,13 @@ def _thought(plan: Plan, memory: Memory, facts: Facts, time: tuple[float, dateti
     facts = relabelled(facts, filed, plan)
     plan = with_offers(plan, facts.loads)
     known = watched(plan, known, facts, now_s)
+    known = chosen(plan, known, facts, now_s)
     known = latched(plan, known, sides.soc_pct)
     if sides.soc_is_fresh:
         known = replace(known, soc_pct=sides.soc_pct, soc_s=now_s)
     scene = _scene(plan, known, facts, (grid, sides, now_s))
+    if plan.switches:
+        scene = replace(scene, memory=preferred(scene, facts))
     cut = cuts(scene)
     known = remembered(scene, cut)
     scene = replace(scene, memory=known)
@@ -161,10 +166,12 @@ def _scene(plan: Plan, memory: Memory, facts: Facts, seen: tuple[Grid, Sides, fl
     around = seen_with(low, True)
     if plan.inverter.asymmetric and grid.health == "normal" and low == high:
         memory = replace(memory, household_ma=around.household_ma)
-    raise_caps = caps_for(plan, around)
+    raise_caps = reserved(caps_for(plan, around), plan, memory, raising=True)
     raise_shares = tuple(allocate(plan, who.loads, raise_caps, (who.wants, who.fixed)))
     same = low == high
-    cut_caps = raise_caps if same else caps_for(plan, seen_with(high, False))
+    same = same and not plan.switches
+    cut_around = around if low == high else seen_with(high, False)
+    cut_caps = raise_caps if same else reserved(caps_for(plan, cut_around), plan, memory, raising=False)
     cut_shares = raise_shares if same else tuple(allocate(plan, who.loads, cut_caps, (who.wants, who.fixed)))
     return Scene(
         plan=plan,
@@ -314,6 +321,7 @@ def _setpoint(said: Said, load: str, command: tuple[int, int], reason: str) -> S
         setpoint_a=setpoint_ma / MA,
         issued_at=said.now,
         valid_s=LEASE_S,
+        phases=told_lines(scene.memory.loads[load]),
         reason=reason,
         cause=facts.cause if moved else "renewal",
     )
