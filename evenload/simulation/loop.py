@@ -149,7 +149,7 @@ class Loop:
         self._news |= self.limits.advance(self.world.now_s)
         self._publish_loads()
         if self.calendar.next_s(self.world.now_s) <= self.world.now_s:
-            heard = Known(self._published, self._last, self.decision, self.limits.held, self.world.given)
+            heard = Known(self._published, self._last, self.decision, self.world.given)
             self.calendar.planned(self.site, heard, self.world.now_s)
             self._news = True
             self.settled_s = self.world.now_s if self._compile() else self.settled_s
