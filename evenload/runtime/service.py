@@ -29,6 +29,7 @@ from evenload.runtime.declared import ensure, lost_names
 from evenload.runtime.health import Health, HealthError, HealthServer
 from evenload.runtime.metrics import Metrics, watch_lag
 from evenload.runtime.nats_bus import NatsBus, new_bus
+from evenload.runtime.nats_monitor import NatsMetrics, watch_servers
 from evenload.runtime.settings import Settings, SettingsError
 
 YOUNG, OLDER, OLDEST = 10_000, 20, 50
@@ -281,6 +282,9 @@ def _wire(ctx: Context, bus: NatsBus) -> None:
     bus.on_fault(on_fault)
     loop.set_exception_handler(on_stray)
     ctx.spawn("loop lag", lambda: watch_lag(ctx.metrics))
+    if ctx.settings.nats_monitor:
+        metrics = NatsMetrics(ctx.metrics.registry)
+        ctx.spawn("nats monitor", lambda: watch_servers(ctx.settings.nats_monitor, metrics))
 
 
 async def _declare_again(ctx: Context, bus: NatsBus, reconnected: asyncio.Event) -> None:

@@ -37,6 +37,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """PEM file of who signed the NATS server's certificate, for tls:// addresses; empty = whom this machine trusts."""
     nats_provisioned: bool = False
     """Streams and buckets are made by `evenload nats provision`; this process does not try to."""
+    nats_monitor: str = ""
+    """Monitoring addresses of the NATS servers whose values this process shows as metrics; empty = none."""
+    share_sites: bool = False
+    """Divide the sites over all replicas of this service that are told so; allocators always do."""
     http_host: str = "127.0.0.1"
     http_port: int = 0
     """Health and metrics; 0 = a free port."""
@@ -68,6 +72,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             nats_creds=_file(given, "EVENLOAD_NATS_CREDS"),
             nats_ca=_file(given, "EVENLOAD_NATS_CA"),
             nats_provisioned=_choice(given, "EVENLOAD_NATS_PROVISIONED", ("0", "1"), "0") == "1",
+            nats_monitor=_urls(given, "EVENLOAD_NATS_MONITOR"),
+            share_sites=_choice(given, "EVENLOAD_SHARE_SITES", ("0", "1"), "0") == "1",
             http_host=given.get("EVENLOAD_HTTP_HOST", "127.0.0.1"),
             http_port=_port(given, "EVENLOAD_HTTP_PORT", 0),
             data_dir=given.get("EVENLOAD_DATA_DIR", "data"),
@@ -117,12 +123,19 @@ def _addresses(given: Mapping[str, str], name: str, default: str) -> str:
     return value
 
 
-def _is_address(address: str) -> bool:
+def _is_address(address: str, schemes: tuple[str, ...] = SCHEMES) -> bool:
     try:
         parts = urlsplit(address)
-        return parts.scheme in SCHEMES and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        return parts.scheme in schemes and bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:  # a port that is no number
         return False
+
+
+def _urls(given: Mapping[str, str], name: str) -> str:
+    value = given.get(name, "")
+    if value and not all(_is_address(url.strip(), ("http", "https")) for url in value.split(",")):
+        raise SettingsError(name, value, "addresses like http://host:8222, comma-separated")
+    return value
 
 
 def _file(given: Mapping[str, str], name: str) -> str:

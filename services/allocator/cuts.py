@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from evenload.contracts.phases import PHASES
 from services.allocator.belief import Grid
 from services.allocator.board import Board
-from services.allocator.draws import FOLLOWS_S, SETTLE_S, Draw, lowered_s
+from services.allocator.draws import FOLLOWS_S, Draw, followed_ma, lowered_s
 from services.allocator.holds import (
     FAST_RATIO,
     hold_until_s,
@@ -70,10 +70,10 @@ def settled_board(scene: Scene, setpoints_ma: Sequence[int], *, raising: bool) -
     """Return a board on which every load has its command, and those beyond control count as they are.
 
     What is known to be drawn counts even above the command: for raises the least, for cuts the most of it; but a cut
-    that is less than the settle time old is credited until it is overdue.
+    is credited until it is overdue: the settle time before the grid reading began with it in force.
     """
     board = Board(scene.plan, scene.party.loads, scene.raise_caps if raising else scene.cut_caps)
-    beyond = dict(scene.party.beyond)
+    beyond, grid_s = dict(scene.party.beyond), _grid_s(scene)
     for load in scene.party.loads:
         if load.index in beyond:
             board.place(load, beyond[load.index])
@@ -84,8 +84,8 @@ def settled_board(scene: Scene, setpoints_ma: Sequence[int], *, raising: bool) -
         board.settle(load, setpoint_ma, over_ma)
         if raising:
             board.hold(load, scene.draws[load.index].low, setpoint_ma + over_ma)
-        elif scene.now_s - lowered_s(memory) > SETTLE_S and setpoint_ma == memory.setpoint_ma:
-            board.hold(load, scene.draws[load.index].high, setpoint_ma + over_ma)
+        else:
+            board.hold(load, scene.draws[load.index].high, max(setpoint_ma, followed_ma(memory, grid_s)) + over_ma)
     board.export_ma = board.caps.surplus_ma - sum(board.used) + board.excess_ma
     return board
 
@@ -106,7 +106,9 @@ def cuts(scene: Scene) -> Cut:
         overloaded = {name for name in _broken(scene, board) if stopped or _ratio(scene, name, board) > OVERLOAD_RATIO}
         counted = {name for name in overloaded if stopped or _is_fast(scene, name)}
     hard |= _drop_at_twice(scene, after)
-    short = _lower_sources(scene, after)
+    if hard:
+        board = settled_board(scene, after, raising=False)
+    short = _lower_sources(scene, after, board)
     changed = {index for index in hard if after[index] < before[index]}
     return Cut(
         setpoints_ma=tuple(after),
@@ -157,21 +159,46 @@ def _at_failsafe(scene: Scene, before: Sequence[int]) -> tuple[int, ...]:
 def _shed(scene: Scene, board: Board, after: list[int]) -> set[int]:
     """Lower every load on a limit that does not hold to its share; return those lowered.
 
-    A minimum on time or a spent budget of cycles keeps nobody on here: shedding is always allowed (faults.md E6).
+    A minimum on time or a spent budget of cycles keeps nobody on here: shedding is always allowed (faults.md E6). A cut
+    that is overdue no longer counts: the others make it again, beside what that load draws.
     """
     lowered = set()
     shares: Sequence[Share] = scene.cut_shares
+    wants, fixed = [replace(want, first=False) for want in scene.party.wants], scene.party.fixed
     if any(want.first for want in scene.party.wants):
-        wants = [replace(want, first=False) for want in scene.party.wants]
-        shares = allocate(scene.plan, scene.party.loads, scene.cut_caps, (wants, scene.party.fixed))
+        shares = allocate(scene.plan, scene.party.loads, scene.cut_caps, (wants, fixed))
+    overdue, others = _overdue_ma(scene), shares
+    if overdue:
+        wants = [want for want in wants if want.index not in overdue]
+        others = allocate(scene.plan, scene.party.loads, scene.cut_caps, (wants, (*fixed, *overdue.items())))
     for load in scene.party.loads:
         if load.index in scene.party.lost:
             continue
-        share_ma = shares[load.index].given_ma
+        share_ma = (shares if load.index in overdue else others)[load.index].given_ma
         if share_ma < after[load.index] and _touches_broken(board, load):
             after[load.index] = share_ma
             lowered.add(load.index)
     return lowered
+
+
+def _overdue_ma(scene: Scene) -> dict[int, int]:
+    """Return what each load may draw that was lowered and has not come down in time, mA per line, by index."""
+    beyond = dict(scene.party.beyond)
+    found = {}
+    for load in scene.party.loads:
+        memory = scene.memory.loads[load.name]
+        if len(memory.history) < 2 or load.index in beyond:
+            continue
+        most_ma, followed = max(scene.draws[load.index].high), followed_ma(memory, _grid_s(scene))
+        was_lowered = any(command.setpoint_ma > followed for command in memory.history)
+        if was_lowered and most_ma > followed + memory.over_ma:
+            found[load.index] = most_ma
+    return found
+
+
+def _grid_s(scene: Scene) -> float:
+    """Return when the grid was read."""
+    return scene.now_s - (scene.grid.age_s or 0.0)
 
 
 def _touches_broken(board: Board, load: PlannedLoad) -> bool:
@@ -235,15 +262,14 @@ def _drop_at_twice(scene: Scene, after: list[int]) -> set[int]:
     return dropped
 
 
-def _lower_sources(scene: Scene, after: list[int]) -> frozenset[int]:
+def _lower_sources(scene: Scene, after: list[int], board: Board) -> frozenset[int]:
     """Follow sources down, end what no longer takes part, and make room where both beliefs and the hold allow.
 
-    Return the loads whose source is a little short: a battery needs a second or two to answer a raise, so a shortage of
-    up to `SHORT_MA` must last `SHORT_S`; a larger one lowers at once.
+    `board` holds the setpoints of `after`. Return the loads whose source is a little short: a battery needs a second or
+    two to answer a raise, so a shortage of up to `SHORT_MA` must last `SHORT_S`; a larger one lowers at once.
     """
     short = set()
     beyond = dict(scene.party.beyond)
-    board = settled_board(scene, after, raising=False)
     room_makers: dict[int, int] = {}
     for load in scene.party.loads:
         now_ma = after[load.index]

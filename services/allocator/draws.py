@@ -71,7 +71,8 @@ def draw_of(load: PlannedLoad, memory: LoadMemory, heard: Heard[LoadState] | Non
         return Draw(NOTHING, _at_most(measured, beyond_ma))
     if not memory.active and sample_s <= memory.active_s:
         return Draw(NOTHING, measured if grid_s - memory.active_s <= SETTLE_S else NOTHING)
-    if is_settled(memory, sample_s, max(measured)):
+    # Where nobody is there to follow a command the sample counts, however old: its failsafe must not pass for a draw.
+    if not memory.active or is_settled(memory, sample_s, max(measured)):
         return Draw(measured, measured)
     return _unsettled(load, memory, (measured, sample_s), grid_s)
 
@@ -135,6 +136,13 @@ def _limits_ma(memory: LoadMemory, grid_s: float) -> list[int]:
         if memory.in_force_s > grid_s - SETTLE_S:
             limits.append(memory.in_force_was_ma)
     return limits
+
+
+def followed_ma(memory: LoadMemory, grid_s: float) -> int:
+    """Return the highest command that a load may still have been following at `grid_s`."""
+    if len(memory.history) < 2:
+        return memory.setpoint_ma
+    return max((command.setpoint_ma for command in _in_force(memory.history, grid_s)), default=memory.setpoint_ma)
 
 
 def _in_force(history: tuple[Command, ...], at_s: float) -> list[Command]:

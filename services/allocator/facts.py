@@ -17,7 +17,9 @@ class Heard(Struct, Generic[E], frozen=True):
     event: E
     at_s: float
     returning: bool = False
-    """The first message after a lapsed lease: not yet in force (outside limits)."""
+    """Heard again after a lapsed lease: not yet in force (outside limits)."""
+    lapsed_s: float | None = None
+    """Since when an outside limit is at its failsafe, s on the monotonic clock; None = it is not."""
 
 
 SILENCE_S = 12.0

@@ -13,7 +13,9 @@ END_S = 5.0
 
 
 def spec_of(file: str) -> Any:
-    return yaml.safe_load((FLEET / file).read_text(encoding="utf-8"))["spec"]
+    """Return the gateway's spec in a file of several."""
+    documents = yaml.safe_load_all((FLEET / file).read_text(encoding="utf-8"))
+    return next(each["spec"] for each in documents if each["metadata"]["name"] == "ocpp-gateway")
 
 
 def test_a_gateway_has_the_time_to_let_a_whole_fleet_go() -> None:

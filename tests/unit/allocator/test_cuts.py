@@ -138,3 +138,32 @@ def test_a_load_that_does_not_obey_counts_as_what_it_draws() -> None:
     home.draws_a["wild"] = 20.0
     home.tells["wild"] = {"obeys": False}
     assert home.pass_s(2).amps("car") == 0.0
+
+
+def disobeyed(silent: tuple[str, ...] = ()) -> Home:
+    """Return a home in which the house has risen to 15 A of 40 A, and `odd` still draws 16 A when it was told 9 A."""
+    cars = {"good": evse(phases=("L1",)), "odd": evse(phases=("L1",), priority=2)}
+    home = Home(site(cars, grid=Grid(breaker_a=40.0, margin_a=0.0))).pass_s(260)
+    home.draws_a["odd"], home.silent = 16.0, set(silent)
+    return home.now((15.0, 0.0, 0.0))
+
+
+@pytest.mark.parametrize("silent", [(), ("odd",)], ids=["measured", "silent"])
+def test_a_cut_that_is_overdue_is_made_again_elsewhere(silent: tuple[str, ...]) -> None:
+    home = disobeyed(silent).pass_s(6)
+    assert (home.amps("good"), home.amps("odd")) == (16.0, 9.0), "credited for the settle time of 6 s"
+    assert home.pass_s(1).amps("good") == 9.0
+    assert home.pass_s(2).net_ma[0] == 40_000
+
+
+def test_who_never_was_lowered_owes_no_cut() -> None:
+    """A little more than it may is drawn by many: it is cut as all are, the least important first."""
+    home = disobeyed()
+    home.draws_a["odd"] = 16.2
+    assert home.pass_s(1).amps("good") == 16.0
+
+
+def test_a_trim_starts_no_new_settle_time_for_a_cut_that_is_overdue() -> None:
+    home = disobeyed().pass_s(3).now((15.1, 0.0, 0.0)).pass_s(3)
+    assert home.amps("odd") < 9.0
+    assert home.pass_s(1).amps("good") < 9.1

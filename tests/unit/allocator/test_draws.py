@@ -42,3 +42,10 @@ def test_what_is_drawn_long_after_a_cut_is_believed() -> None:
 
 def test_a_sample_below_a_settled_command_is_believed() -> None:
     assert interval(7.4, 107.0, 130.0) == (7400, 7400)
+
+
+def test_an_empty_outlet_draws_what_it_measured_last_whatever_it_may() -> None:
+    """It takes no samples while nobody is there, and falls back to its failsafe: that is no draw."""
+    empty = LoadMemory(in_force_ma=8000, in_force_s=100.0, history=(Command(0.0, 0),), active_s=50.0, adopts=False)
+    assert interval(0.0, 60.0, 500.0, empty) == (0, 0)
+    assert interval(16.0, 45.0, 500.0, empty) == (0, 0), "what the last vehicle drew is gone with it"
