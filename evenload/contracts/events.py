@@ -29,7 +29,7 @@ Health = Literal["normal", "frozen", "failsafe"]
 WiringState = Literal["unproven", "confirmed", "suspected", "corrected"]
 
 
-class Event(Struct, frozen=True, kw_only=True, tag=True, tag_field="type"):
+class Event(Struct, frozen=True, gc=False, kw_only=True, tag=True, tag_field="type"):
     """What every event carries: who sent it, in which order, when by its own monotonic clock, under which config."""
 
     boot: Annotated[str, Meta(description="id of the publisher's process run; order counts within one boot only")] = ""

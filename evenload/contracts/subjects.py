@@ -15,6 +15,8 @@ READERS, SWITCHERS, PLANNERS = "readers", "switchers", "planners"
 
 def token(text: str) -> str:
     """Return `text` as one subject token or bucket key; the empty text becomes `=`."""
+    if text.isascii() and text.replace("-", "").replace("_", "").isalnum():
+        return text
     encoded = "".join(
         chr(byte) if chr(byte).isascii() and (chr(byte).isalnum() or chr(byte) in "_-") else f"={byte:02X}"
         for byte in text.encode()

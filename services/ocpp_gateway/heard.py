@@ -28,14 +28,14 @@ from services.ocpp_gateway.transactions16 import adopt, end
 Outputs = tuple[Output, ...]
 
 
-class Told(Struct, frozen=True):
+class Told(Struct, frozen=True, gc=False):
     """A state in our words (None = not one of them) and in the station's."""
 
     status: LoadStatus | None
     raw: str
 
 
-class Values(Struct, frozen=True):
+class Values(Struct, frozen=True, gc=False):
     """Groups of samples, and the transaction that they are of; None = it was not told."""
 
     groups: Groups

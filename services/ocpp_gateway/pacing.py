@@ -14,7 +14,7 @@ class Pace(Struct, frozen=True):
     burst: int = 60
 
 
-class Bucket(Struct, frozen=True):
+class Bucket(Struct, frozen=True, gc=False):
     """Messages that may come now, as of `at_s`."""
 
     left_number: float

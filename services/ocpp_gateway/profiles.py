@@ -96,27 +96,38 @@ def is_raise(outlet: Outlet, profile: Wanted, now_s: float) -> bool:
     return in_force is not None and profile.limit_a > in_force + SAME_A
 
 
-def cut_due(station: Station, moment: Moment) -> Flight | None:
+Due = list[tuple[Outlet, Wanted]]
+
+
+def due(station: Station, now_s: float) -> Due:
+    """Return the outlets that need a profile now, each with it; mostly none."""
+    found: Due = []
+    for outlet in station.outlets:
+        profile = wanted(outlet, station, now_s)
+        if profile is not None:
+            found.append((outlet, profile))
+    return found
+
+
+def cut_of(found: Due, station: Station, moment: Moment) -> Flight | None:
     """Return the write that lowers an outlet, the deepest first; nothing else goes before it."""
     now_s = moment.now_s
-    due = [
+    cuts = [
         (profile.limit_a - (in_force_a(outlet, now_s) or outlet.plan.max_a), outlet, profile)
-        for outlet in station.outlets
-        if (profile := wanted(outlet, station, now_s)) is not None and is_cut(outlet, profile, now_s)
+        for outlet, profile in found
+        if is_cut(outlet, profile, now_s)
     ]
-    if not due:
+    if not cuts:
         return None
-    _, outlet, profile = min(due, key=lambda item: item[0])
+    _, outlet, profile = min(cuts, key=lambda item: item[0])
     return write(outlet, profile, station, moment)
 
 
-def other_due(station: Station, moment: Moment) -> Flight | None:
+def other_of(found: Due, station: Station, moment: Moment) -> Flight | None:
     """Return the next raise or renewal; raises wait until the last one to this station is 10 s old."""
     now_s = moment.now_s
-    for outlet in station.outlets:
-        profile = wanted(outlet, station, now_s)
-        if profile is None:
-            continue
+    for outlet, needed in found:
+        profile = needed
         if is_raise(outlet, profile, now_s) and now_s - station.raised_s < RAISE_SPACING_S:
             in_force = in_force_a(outlet, now_s)
             expiring = outlet.working is not None and now_s - outlet.working.sent_s >= RENEW_AFTER_S

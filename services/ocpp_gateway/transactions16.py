@@ -44,7 +44,7 @@ _start = Reader(StartTransaction)
 _stop = Reader(StopTransaction)
 
 
-class Handled(Struct, frozen=True):
+class Handled(Struct, frozen=True, gc=False):
     """The station after a message, its answer, and what to do besides."""
 
     station: Station

@@ -228,7 +228,8 @@ class Connection:
 
     async def _store_then_answer(self, call: Call) -> None:
         session, fresh_id = self.session, 0
-        await session.keeper.claimed()
+        if session.keeper.is_claiming():
+            await self._world.store.through("record", session.keeper.remember)
         if call.action == self.dialect.takes_id:
             fresh_id = await self._note(call)
         dry = self._try_step(call, session.moment(fresh_id))

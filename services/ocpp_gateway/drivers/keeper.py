@@ -19,6 +19,8 @@ from services.ocpp_gateway import learning
 from services.ocpp_gateway.drivers.world import World
 from services.ocpp_gateway.station import Station
 
+SAVE_SOON_S: Final = 0.1
+"""A claim, and what the first messages after it teach, are one write."""
 SAVE_AGAIN_S: Final = 10.0
 
 
@@ -59,10 +61,9 @@ class Keeper:
         """Tell whether another gateway holds the station."""
         return self.holder() not in ("", self._world.bus.boot)
 
-    async def claimed(self) -> None:
-        """Return when a claim that is due is written, and what another gateway wrote is known. Raises `BusError`."""
-        if self._claiming or self._writing.locked():
-            await self.remember()
+    def is_claiming(self) -> bool:
+        """Tell whether a claim is not written yet: then what another gateway wrote may not be known either."""
+        return self._claiming or self._writing.locked()
 
     def claim_soon(self) -> None:
         """Write that this gateway holds the station."""
@@ -115,7 +116,7 @@ class Keeper:
 
     async def _save(self) -> None:
         while self._saving:
-            await asyncio.sleep(0)
+            await asyncio.sleep(SAVE_SOON_S)
             try:
                 async with self._world.saving:
                     self._saving = False

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from evenload.contracts import subjects
 from evenload.contracts.commands import StationCall, StationCallReply
-from evenload.contracts.events import Alert, Applied, Clamped, Refused, Setpoint, Unreachable
+from evenload.contracts.events import Alert, Applied, Clamped, LoadState, Refused, Setpoint, Unreachable
 from evenload.contracts.records import StationRecord
 from evenload.contracts.wire import ContractError, decode_as, encode
 from evenload.runtime.bus import BusDown, BusError, Subscription
@@ -256,13 +256,14 @@ class Session:
                 case Hangup():
                     self._hang_up(output.why)
 
-    def publish(self, outlet: Outlet, moment: Moment) -> None:
-        """Publish one load's state; while the bus is down nothing is kept, the period repeats it."""
+    def publish(self, outlet: Outlet, moment: Moment) -> LoadState:
+        """Publish one load's state and return it; while the bus is down nothing is kept, the period repeats it."""
         state = load_state(self.station, outlet, moment.now_s, moment.utc)
         try:
             self.world.bus.publish(subjects.load_state(state.site, state.load), state)
         except BusDown:
             self.world.metrics.dropped.labels("bus_down").inc()
+        return state
 
     def publish_all(self) -> None:
         """Publish all loads' states, and show them in the metrics; silent while another gateway holds the station."""
@@ -272,8 +273,7 @@ class Session:
         if self.carrier is None and self.keeper.is_elsewhere():
             return
         for outlet in self.station.outlets:
-            self.publish(outlet, moment)
-            self.world.metrics.state(load_state(self.station, outlet, moment.now_s, moment.utc))
+            self.world.metrics.state(self.publish(outlet, moment))
 
     def _tell(self, event: Any) -> None:
         if isinstance(event, Alert):
