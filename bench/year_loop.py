@@ -251,7 +251,7 @@ class _Controlled:
         if self.plans and self._plan_is_due():
             self._planned_s, self._planned_for = self.now_s, self.car.given
             states = {name: heard.event for name, heard in self.known.items()}
-            known = Known(states, {}, self._last, {}, self._given())
+            known = Known(states, {}, self._last, self._given())
             self.calendar.planned(self.site, known, self.now_s)
             self._compile()
         elif self.calendar.changes_s(self.now_s) <= self.now_s:

@@ -3,20 +3,19 @@
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from evenload.contracts.events import Decision, LoadState, MeterReading, SiteLimit
+from evenload.contracts.events import Decision, LoadState, MeterReading
 from evenload.contracts.plan_events import Forecast, ForecastKind, ForecastSlot, LoadPlan
 from evenload.contracts.records import Override
 from evenload.simulation.scenario import ForecastFacts, Given
 from evenload.simulation.virtual_time import START
 from evenload.site.schema import Site
 from evenload.site.windows import zone_of
-from services.allocator.facts import Heard
 from services.allocator.journal import InForce
 from services.allocator.plan import Plan, compile_plan
 from services.allocator.planned import Planned
 from services.allocator.planned import planned as slots_in_force
 from services.allocator.schedules import Scheduled, scheduled
-from services.planner.facts import Facts, HeardLimit, Memory
+from services.planner.facts import Facts, Memory
 from services.planner.goals import goals
 from services.planner.planning import planned
 from services.planner.sight import house_seen, load_seen, tank_seen
@@ -27,12 +26,11 @@ _NEVER_S = float("inf")
 
 
 class Known(NamedTuple):
-    """What the planner hears: the newest word of loads, meters and allocator, outside limits, and the facts."""
+    """What the planner hears: the newest word of loads, meters and allocator, and the facts."""
 
     states: dict[str, LoadState]
     readings: dict[str, MeterReading]
     decision: Decision | None
-    limits: dict[str, Heard[SiteLimit]]
     given: Given
 
 
@@ -99,7 +97,6 @@ class Calendar:
             decision=known.decision,
             forecasts={kind: self._forecast(site, kind, slots) for kind, slots in known.given.forecasts.items()},
             overrides=self._by_hand,
-            limits={name: HeardLimit(heard.event, heard.event.issued_at) for name, heard in known.limits.items()},
         )
         for goal in goals(site, self._by_hand, now, zone).values():
             if goal.need.target_c is not None:

@@ -149,7 +149,7 @@ class Loop:
         self._news |= self.limits.advance(self.world.now_s)
         self._publish_loads()
         if self.calendar.next_s(self.world.now_s) <= self.world.now_s:
-            heard = Known(self._published, self._last, self.decision, self.limits.held, self.world.given)
+            heard = Known(self._published, self._last, self.decision, self.world.given)
             self.calendar.planned(self.site, heard, self.world.now_s)
             self._news = True
             self.settled_s = self.world.now_s if self._compile() else self.settled_s
@@ -288,6 +288,8 @@ class Loop:
             self._frozen.pop(fault.about, None)
         elif fault.kind in ("link_lost", "link_back"):
             self.world.link(fault.about, fault.kind == "link_back")
+        elif fault.kind == "gateway_restarts":
+            self.world.restart_gateway(fault.about)
         elif fault.kind == "allocator_dies":
             self._allocator_lives, self._wake_s = False, _NEVER_S
         else:

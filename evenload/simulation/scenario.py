@@ -31,6 +31,7 @@ FaultKind = Literal[
     "allocator_dies",
     "allocator_returns",
     "memory_lost",
+    "gateway_restarts",
 ]
 ScenarioSeconds = Annotated[float, Meta(ge=0, le=86_400)]
 Current = Annotated[float, Meta(ge=0, le=10_000)]
@@ -175,6 +176,8 @@ class LoadExpect(Part, frozen=True, kw_only=True):
     draws_a: Annotated[Current | None, Meta(description="what it really draws, A per line")] = None
     at_least_a: Annotated[Current | None, Meta(description="lower bound of the setpoint")] = None
     at_most_a: Annotated[Current | None, Meta(description="upper bound of the setpoint")] = None
+    lines: Annotated[int | None, Meta(description="on how many lines it could draw now")] = None
+    alarm: Annotated[str | None, Meta(description="an alert of the allocator that stands about it")] = None
     reason: str | None = None
     at_least_c: Annotated[float | None, Meta(description="lower bound of its tank's or room's true temperature")] = None
     at_most_c: Annotated[float | None, Meta(description="upper bound of it")] = None

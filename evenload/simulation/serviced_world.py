@@ -114,6 +114,13 @@ class ServicedWorld(World):
             self._sides[load].link(up, self.now_s)
             self._mirror(load)
 
+    def restart_gateway(self, load: str) -> None:
+        """Let the gateway of a load's station start anew, with its record."""
+        side = self._sides.get(load)
+        if isinstance(side, GatewaySide):
+            side.restart_gateway(self.now_s)
+            self._mirror(load)
+
     def next_s(self) -> float:
         """Return when the next thing changes by itself."""
         return min([super().next_s(), *(side.next_s() for side in self._sides.values())])
@@ -141,6 +148,10 @@ class ServicedWorld(World):
         if side is None:
             return
         old: Outlet = self.outlets[name]
+        active = side.active_lines(self.now_s) if isinstance(side, GatewaySide) else None
+        if active is not None and isinstance(side, GatewaySide):
+            self._use_lines(name, active)
+            side.use_lines(len(self.appetites[name].lines))
         offers_a = side.offers_a(self.now_s)
         if offers_a != old.offers_a:
             fallen = offers_a == old.failsafe_a != old.setpoint_a

@@ -8,7 +8,7 @@ from functools import cache
 
 from evenload.contracts.events import Bound
 from evenload.contracts.phases import PHASES, Phase
-from services.allocator.limits import EXCESS, FREE_MA, SURPLUS, Caps, Nulling, Sharing
+from services.allocator.limits import EXCESS, SURPLUS, Caps, Nulling, Sharing
 from services.allocator.plan import MASK_SIZE, Plan, PlannedLoad
 
 HITS = tuple(tuple((other, MASK_SIZE[other & mask]) for other in range(8) if other & mask) for mask in range(8))
@@ -31,7 +31,7 @@ class Board:
         self.used = [0, 0, 0]
         self.counted = [0, 0, 0]
         self.given = [0] * len(loads)
-        self.active = tuple(mask for mask in range(1, 8) if caps.hard_ma[mask] < FREE_MA)
+        self.active = caps.active
         self.hits = _hits(self.active)
         self.bounds: dict[int, Bound] = {}
         self.graced: set[int] = set()

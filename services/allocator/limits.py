@@ -106,6 +106,8 @@ class Caps(Struct, frozen=True, kw_only=True):
     bent: tuple[tuple[Sharing | Nulling, Bound], ...]
     """Limits that are not linear, each with its name."""
     node_ma: tuple[int, ...]
+    active: tuple[int, ...]
+    """The masks on which a hard limit is."""
 
 
 def caps_for(plan: Plan, around: Surroundings) -> Caps:
@@ -134,6 +136,7 @@ def caps_for(plan: Plan, around: Surroundings) -> Caps:
         battery_full=around.battery_full,
         bent=(((sharing, BREAKER[0]),) if sharing else ()) + (((nulling, NO_IMPORT),) if nulling else ()),
         node_ma=_node_residuals(plan, around),
+        active=tuple([mask for mask in range(1, 8) if hard[mask] < FREE_MA]),
     )
 
 

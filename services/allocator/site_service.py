@@ -94,6 +94,7 @@ class SiteTask:
         self._limits: dict[str, Heard[SiteLimit]] = {}
         self._orders: dict[str, Order] = {}
         self._journal = Journal()
+        self._decided, self._sent = metrics.decisions.labels(self.name), metrics.sent.labels(self.name)
         self._basis_due: Why | None = "taken"
         self._basis, self._basis_s = 0, 0.0
         self._cause, self._cause_at_s = "start", ctx.clock.monotonic()
@@ -309,7 +310,7 @@ class SiteTask:
             return WITHHELD_S
         self.memory = memory
         self._journal = told(journal) if _tells(outcome, journal) else journal
-        self.metrics.decisions.labels(self.name).inc()
+        self._decided.inc()
         if now_s - self._basis_s >= BASIS_S:
             self._tell_basis("period", facts, now_s)
         return min(outcome.wake_in_s, self._calendar_in_s())
@@ -350,7 +351,7 @@ class SiteTask:
                 age_ms = self._reading_age_ms(setpoint.cause, cause_at_s)
                 stamped = replace(setpoint, **stamp, cause_age_ms=age_ms)
                 self.ctx.bus.publish(subjects.setpoint(self.name, setpoint.load), stamped)
-            self.metrics.sent.labels(self.name).inc(len(outcome.setpoints))
+            self._sent.inc(len(outcome.setpoints))
             for alert in outcome.alerts:
                 event = replace(alert, config_rev=self.config.config_rev)
                 self.ctx.bus.publish(subjects.alert(self.name, alert.kind, alert.about), event)

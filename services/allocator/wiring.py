@@ -18,7 +18,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from evenload.contracts.events import LoadState, WiringState
-from services.allocator.belief import Sides, read_grid
+from services.allocator.belief import Grid, Sides
 from services.allocator.draws import NOTHING, Phases, measured_ma, sampled_s
 from services.allocator.facts import Facts, Heard
 from services.allocator.memory import GridWiring, LoadMemory, Memory, Window, Wiring
@@ -67,12 +67,11 @@ class Step(Struct, frozen=True, kw_only=True):
     managed_ma: Phases
 
 
-def learned(plan: Plan, memory: Memory, facts: Facts, seen: tuple[Sides, float]) -> Memory:
-    """Return the memory with what newly measured steps say; `seen` = (sun and battery, now)."""
-    sides, now_s = seen
+def learned(plan: Plan, memory: Memory, facts: Facts, seen: tuple[Grid, Sides, float]) -> Memory:
+    """Return the memory with what newly measured steps say; `seen` = (grid, sun and battery, now)."""
+    grid, sides, now_s = seen
     if plan.phase_count < 3 or plan.limit_ma is None:
         return memory
-    grid = read_grid(plan, facts, now_s)
     about = _of_meter(memory.grid_wiring, plan, now_s)
     memory = _forgotten(memory, about)
     grid_s = now_s - (grid.age_s or 0.0)

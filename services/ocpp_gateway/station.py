@@ -61,6 +61,8 @@ class Written(Struct, frozen=True, kw_only=True):
     """It should end by itself and cannot: nothing is gained by writing it again."""
     dynamic: bool = False
     """2.1: its limit can be changed without writing it anew; it ends when the station is offline."""
+    phases: int | None = None
+    """How many lines it says the vehicle may use; None = it says nothing of it, which means all."""
     resumes: bool = False
     """The limit before it was a pause: some stations ignore the first one after that (row 20)."""
 
@@ -128,6 +130,10 @@ class Outlet(Struct, frozen=True, kw_only=True):
     lease: Lease | None = None
     epoch: int = 0
     epoch_s: float = -1e9
+    phases: int | None = None
+    """How many lines its station was last told to use; None = it was not told in this transaction."""
+    phases_refused: bool = False
+    """Its station refused a number of lines in this transaction."""
     working: Written | None = None
     default: Written | None = None
     reading: Reading | None = None

@@ -1,20 +1,11 @@
 """What the planner has heard and what it remembers of a site. Pure data."""
 
-from datetime import datetime
-
 from msgspec import Struct
 
-from evenload.contracts.events import Decision, LoadState, MeterReading, SiteLimit
+from evenload.contracts.events import Decision, LoadState, MeterReading
 from evenload.contracts.plan_events import Forecast, ForecastKind
 from evenload.contracts.records import Counted, Override
 from evenload.thermal.learning import Learning
-
-
-class HeardLimit(Struct, frozen=True):
-    """An outside limit, and when it was heard, UTC."""
-
-    limit: SiteLimit
-    at: datetime
 
 
 class Facts(Struct, frozen=True, kw_only=True):
@@ -26,8 +17,6 @@ class Facts(Struct, frozen=True, kw_only=True):
     decision: Decision | None = None
     forecasts: dict[ForecastKind, Forecast] = {}
     overrides: tuple[Override, ...] = ()
-    limits: dict[str, HeardLimit] = {}
-    """By source."""
 
 
 class House(Struct, frozen=True, kw_only=True):

@@ -15,13 +15,15 @@ from evenload.site.heat import Climate
 from services.plug_control.calendar import zone
 from services.plug_control.config import PlugPlan
 from services.plug_control.core import Ask, Input, Now, Steer
-from services.plug_control.modelled import Body, Modelled, learned, ready_at, waits
+from services.plug_control.modelled import Body, Modelled, latest_start, learned, ready_at, waits
 from services.plug_control.offering import nothing, offer_of
 from services.plug_control.sensor import IMPLAUSIBLE, LOST
 from services.plug_control.thermostat import STUCK_MOVED_K, Heated, aim_c, blind, heated, still_below
 
 PLAUSIBLE_C = (-30.0, 60.0)
 AROUND_C = 10.0
+UNLEARNED_S = 2 * 3600.0
+"""Before its model is learned it begins so long before a plan's time."""
 STUCK_AFTER_S = 4 * 3600.0
 """A room whose sensor did not move for so long of heating or cooling: it hangs elsewhere, or is stuck."""
 
@@ -37,6 +39,8 @@ class ClimateMemory(Struct, frozen=True, kw_only=True):
     """The boost (when it was set, UTC) that reached its target."""
     heated: Heated = Heated()
     known: Modelled = Modelled()
+    due: bool = False
+    """A plan's temperature cannot wait any longer, and is not reached yet."""
     waits_until: datetime | None = None
     """It would be moved, but waits for the sun until then at most, UTC."""
 
@@ -89,12 +93,15 @@ def _latched(plan: PlugPlan, climate: Climate, memory: ClimateMemory, seen: Inpu
     bound_c = climate.most_c if climate.does == "heating" else climate.least_c
     target_c = aim_c(climate, seen)
     shifted_c = sign * min(sign * (target_c + sign * climate.sun_shift_k), sign * bound_c)
+    if seen.wish.due_c is not None:
+        shifted_c = sign * max(sign * shifted_c, min(sign * seen.wish.due_c, sign * bound_c))
     value_c = sign * temperature_c
     reached = value_c >= sign * target_c
     serves, waits_until = _serves(plan, climate, memory, (temperature_c, target_c), now=now)
     return structs.replace(
         memory,
         serves=serves,
+        due=_due(climate, memory, seen, temperature_c, now=now),
         waits_until=waits_until,
         stores=still_below(memory.stores, value_c, sign * shifted_c, climate.band_k),
         boosted=seen.wish.at if seen.wish.mode == "boost" and reached else memory.boosted,
@@ -115,12 +122,29 @@ def _serves(
     return (True, None) if until is None or behind_k > climate.waits_k else (False, until)
 
 
+def _due(climate: Climate, memory: ClimateMemory, seen: Input, temperature_c: float, *, now: Now) -> bool:
+    """Return whether a plan's temperature must be worked for from any source now; the planner may begin before."""
+    due_c, due_at = seen.wish.due_c, seen.wish.due_at
+    if due_c is None or due_at is None:
+        return False
+    behind_k = (due_c - temperature_c) * (1.0 if climate.does == "heating" else -1.0)
+    left_s = (due_at - now.utc).total_seconds()
+    if memory.due:
+        return left_s > 0.0 and behind_k > 0.0
+    start_s = latest_start(memory.known, _body(climate), (temperature_c, due_c), left_s)
+    in_time = start_s > 0.0 if start_s is not None else left_s > UNLEARNED_S
+    return behind_k > 0.0 and not in_time
+
+
 def _ask(plan: PlugPlan, climate: Climate, memory: ClimateMemory, seen: Input) -> Ask | None:
     mode = _mode(climate, memory, seen)
     if mode == "off":
         return None
     if mode == "boost":
         return Ask(mode="standard", reason="boost")
+    if memory.due and climate.by == "switch":
+        word = "heats" if climate.does == "heating" else "cools"
+        return Ask(mode="standard", reason=f"{word} for its plan", until=seen.wish.due_at)
     if memory.serves and climate.by == "switch" and mode in ("standard", "solar_priority"):
         served: Mode = "standard" if mode == "standard" else "solar_priority"
         return Ask(mode=served, reason="out of its comfort band")

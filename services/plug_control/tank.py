@@ -21,7 +21,7 @@ from evenload.thermal.model import Around, time_to
 from services.plug_control.calendar import first_at, next_weekly, zone
 from services.plug_control.config import PlugPlan
 from services.plug_control.core import Ask, Input, Now, Steer
-from services.plug_control.modelled import Body, Modelled, learned, ready_at, waits
+from services.plug_control.modelled import Body, Modelled, latest_start, learned, ready_at, waits
 from services.plug_control.offering import nothing, offer_of
 from services.plug_control.sensor import IMPLAUSIBLE, LOST
 from services.plug_control.thermostat import STUCK_MOVED_K, Heated, aim_c, blind, heated, still_below
@@ -40,6 +40,8 @@ STUCK_AFTER_K = 8.0
 """A sensor that did not move while heat for so many kelvin went in is stuck."""
 AMBIENT_C = 20.0
 """Around a tank; where it is another, the loss that is learned makes up for it."""
+DUE_ABOVE_K = 0.5
+"""Heated so far above what a plan wants: what is there at its time must not be a little less."""
 MISSED, TOO_HOT = "legionella_missed", "temperature_too_high"
 
 
@@ -61,6 +63,8 @@ class TankMemory(Struct, frozen=True, kw_only=True):
     """Since when it has been at the legionella temperature."""
     heated: Heated = Heated()
     known: Modelled = Modelled()
+    due: bool = False
+    """A plan's temperature cannot wait any longer, and is not reached yet."""
     waits_until: datetime | None = None
     """It would be heated, but waits for the sun until then at most, UTC."""
 
@@ -154,8 +158,9 @@ def _latched(plan: PlugPlan, tank: Tank, memory: TankMemory, seen: Input, *, now
     return structs.replace(
         memory,
         heats=heats,
+        due=_due(tank, memory, seen, now=now),
         waits_until=waits_until,
-        stores=still_below(memory.stores, temperature_c, solar_c, tank.hysteresis_k),
+        stores=still_below(memory.stores or _below_due(seen), temperature_c, solar_c, tank.hysteresis_k),
         too_hot=not still_below(not memory.too_hot, temperature_c, tank.max_c, tank.hysteresis_k),
         boosted=boosted,
     )
@@ -175,9 +180,29 @@ def _heats(
     return (True, None) if until is None or too_cold else (False, until)
 
 
+def _below_due(seen: Input) -> bool:
+    """Tell whether it is below what a plan wants: then it takes what it is given up to there."""
+    due_c, temperature_c = seen.wish.due_c, seen.temperature_c
+    return due_c is not None and temperature_c is not None and temperature_c < due_c
+
+
+def _due(tank: Tank, memory: TankMemory, seen: Input, *, now: Now) -> bool:
+    """Return whether a plan's temperature must be heated for from any source now; the planner may begin before."""
+    due_c, due_at, temperature_c = seen.wish.due_c, seen.wish.due_at, seen.temperature_c
+    if due_c is None or due_at is None or temperature_c is None or due_c + DUE_ABOVE_K > tank.max_c:
+        return False
+    left_s = (due_at - now.utc).total_seconds()
+    if memory.due:
+        return left_s > 0.0 and temperature_c < due_c + DUE_ABOVE_K
+    start_s = latest_start(memory.known, _body(tank), (temperature_c, due_c), left_s)
+    if start_s is None:
+        return temperature_c < due_c and left_s <= _heating_s(tank, due_c - temperature_c) * SLACK_RATIO + SLACK_S
+    return start_s <= 0.0 and temperature_c < due_c
+
+
 def _solar_c(tank: Tank, memory: TankMemory, seen: Input, now: Now) -> float:
     """Return what the sun may heat to, °C: higher on the day before the weekly run is due."""
-    solar_c = max(tank.solar_target_c, aim_c(tank, seen))
+    solar_c = max(tank.solar_target_c, aim_c(tank, seen), seen.wish.due_c or 0.0)
     if memory.deadline is not None and now.utc >= memory.deadline - DUE_BEFORE:
         solar_c = max(solar_c, tank.legionella_c + ABOVE_K)
     return min(solar_c, tank.max_c)
@@ -199,6 +224,9 @@ def _ask(plan: PlugPlan, tank: Tank, memory: TankMemory, seen: Input, *, now: No
     target_wh = _need_wh(tank, aim_c(tank, seen) - temperature_c)
     if mode == "boost":
         return Ask(mode="standard", reason="boost", need_wh=target_wh)
+    if memory.due and seen.wish.due_c is not None:
+        need_wh = _need_wh(tank, seen.wish.due_c + DUE_ABOVE_K - temperature_c)
+        return Ask(mode="standard", reason="heats for its plan", need_wh=need_wh, until=seen.wish.due_at)
     if memory.heats and mode == "standard":
         return Ask(mode="standard", reason="heats to its target", need_wh=target_wh)
     if memory.heats and mode == "solar_priority":
