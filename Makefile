@@ -67,6 +67,12 @@ types:
 unit:
 	@$(BIN)/python -m pytest tests/unit tests/golden tests/test_tidy.py
 
+.PHONY: coverage
+coverage: setup  ## how much of the allocator's core the unit, property and scenario tests run; at least 95 % of its branches
+	@$(BIN)/coverage run -m pytest --quiet tests/unit/allocator tests/unit/replay tests/property/allocator tests/scenarios tests/golden
+	@$(BIN)/coverage report
+	@$(BIN)/coverage json --quiet -o - | $(BIN)/python .ci/branches
+
 .PHONY: fmt
 fmt: setup  ## format and mend what can be mended by itself
 	@$(BIN)/ruff check --fix --quiet . || true
@@ -115,6 +121,15 @@ fuzz-socket: setup  ## N=100000: the same over sockets to a gateway process
 .PHONY: intruders
 intruders: setup  ## N=10000: connects without the right password; none may get in or put a station out
 	@$(BIN)/python -m tests.fuzz intruders --number $(or $(N),10000) --seed $(or $(SEED),1)
+
+.PHONY: devices
+devices: setup  ## N=200 SECONDS=30: meters read each second on one core: CPU, age of readings
+	@$(BIN)/python -m bench.devices $(or $(N),200) $(or $(SECONDS),30)
+
+.PHONY: pictures
+pictures: setup system  ## MINUTES=5: the dashboards' key panels from a real Prometheus that scrapes the demo, for the README
+	@$(BIN)/python -m bench.pictures --minutes $(or $(MINUTES),5)
+
 .PHONY: replay
 replay: setup  ## F=FILE: make the decisions of a record again; without F a simulated day of four loads, and how long it takes
 	@$(if $(F),$(BIN)/evenload replay $(F),$(BIN)/python -m bench.replay)

@@ -36,7 +36,7 @@ async def run_ours(port: int, stations: int, certificate: str = "") -> None:
     from evenload.runtime.declared import ensure
     from evenload.runtime.nats_bus import connect_nats
     from evenload.runtime.server import EmbeddedServer
-    from evenload.runtime.service import Context
+    from evenload.runtime.service import Context, spare_the_collector
     from evenload.runtime.settings import Settings
     from services.ocpp_gateway.pacing import Pace
     from services.ocpp_gateway.service import start
@@ -50,6 +50,7 @@ async def run_ours(port: int, stations: int, certificate: str = "") -> None:
         settings = Settings(ocpp_port=port, ocpp_open=True, ocpp_tls_cert=certificate)
         ctx = Context("ocpp_gateway", bus, SystemClock(), settings)
         await start(ctx, Pace(rate_hz=1e9, burst=1_000_000_000))
+        spare_the_collector()
         await _until_told()
 
 

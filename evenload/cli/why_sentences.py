@@ -44,7 +44,9 @@ def _may(case: Case) -> str:
     line = case.line
     if isinstance(case.load, Device) and case.load.all_or_nothing:
         return f"is on, {line.setpoint_a:.1f} A per line" if line.setpoint_a else "is off"
-    return f"may draw {line.setpoint_a:.1f} A per line" if line.setpoint_a else "may draw nothing"
+    if not line.setpoint_a:
+        return "may draw nothing"
+    return f"may draw {line.setpoint_a:.1f} A " + ("on one line" if line.lines == 1 else "per line")
 
 
 def _drawn(measured_a: PerPhase) -> str:

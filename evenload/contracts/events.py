@@ -29,7 +29,7 @@ Health = Literal["normal", "frozen", "failsafe"]
 WiringState = Literal["unproven", "confirmed", "suspected", "corrected"]
 
 
-class Event(Struct, frozen=True, kw_only=True, tag=True, tag_field="type"):
+class Event(Struct, frozen=True, gc=False, kw_only=True, tag=True, tag_field="type"):
     """What every event carries: who sent it, in which order, when by its own monotonic clock, under which config."""
 
     boot: Annotated[str, Meta(description="id of the publisher's process run; order counts within one boot only")] = ""
@@ -121,6 +121,9 @@ class LoadState(Event, frozen=True, kw_only=True):
         Amps | None, Meta(description="the most the vehicle says it takes, A per line; None = it does not say")
     ] = None
     leaves_at: Annotated[Utc | None, Meta(description="when the vehicle says it leaves; None = it does not say")] = None
+    phases: Annotated[
+        int | None, Meta(description="how many lines its station was last told to use; None = it was not told")
+    ] = None
     epoch: Annotated[int, Meta(ge=0, description="highest setpoint epoch seen for this load")] = 0
 
 
@@ -134,6 +137,9 @@ class Setpoint(Event, frozen=True, kw_only=True):
     ]
     issued_at: Annotated[datetime, Meta(tz=True, description="when it was decided, UTC; for people only")]
     valid_s: Annotated[Seconds, Meta(description="length of the lease, s")] = 15.0
+    phases: Annotated[
+        int | None, Meta(description="how many of its lines it may use, told while it pauses; None = as it is")
+    ] = None
     epoch: Annotated[int, Meta(ge=0, description="fencing epoch of the allocator; lower ones are dropped")] = 0
     reason: Annotated[str, Meta(description="why, in one line: what bound it")] = ""
     cause: Annotated[str, Meta(description="the fact that led to it")] = ""
@@ -211,6 +217,9 @@ class LoadDecision(Struct, frozen=True, kw_only=True):
         WiringState,
         Meta(description="are these its phases: not proven, confirmed, in doubt, or corrected against the site file"),
     ] = "unproven"
+    lines: Annotated[
+        int | None, Meta(description="how many lines its station is told to use; None = it cannot switch them")
+    ] = None
     setpoint_a: Annotated[Amps, Meta(description="what it may draw now, A per line")]
     target_a: Annotated[Amps, Meta(description="where the joint decision wants it, before hold and ramp, A")]
     could_get_a: Annotated[

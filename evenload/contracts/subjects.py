@@ -8,14 +8,15 @@ SITES, OVERRIDES, STATIONS, OWNERS, MEMORY, EPOCHS = "sites", "overrides", "stat
 TAGS = "tags"
 TAG_KEY = "gateway.tag_key"
 """Key in bucket `stations`: the secret that hashes id tags."""
-PLANS = "plans"
-DEVICES = "devices"
+PLANS, DEVICES = "plans", "devices"
 READERS, SWITCHERS, PLANNERS = "readers", "switchers", "planners"
 """Buckets: which replica of meter_ingest, plug_control and planner has which sites."""
 
 
 def token(text: str) -> str:
     """Return `text` as one subject token or bucket key; the empty text becomes `=`."""
+    if text.isascii() and text.replace("-", "").replace("_", "").isalnum():
+        return text
     encoded = "".join(
         chr(byte) if chr(byte).isascii() and (chr(byte).isalnum() or chr(byte) in "_-") else f"={byte:02X}"
         for byte in text.encode()

@@ -39,6 +39,7 @@ class NatsLink:
         self._client = Client()
         self._on_fault = on_fault
         self.lost = asyncio.Event()
+        self._asking: set[asyncio.Future[Msg]] = set()
         self.refusal = ""
 
     @property
@@ -80,7 +81,7 @@ class NatsLink:
                 await asyncio.wait_for(self.lost.wait(), PING_S)
             except TimeoutError:
                 continue
-        self.lost.set()
+        self._lose()
 
     def send(self, message: Message) -> None:
         """Hand `message` to the socket now, or raise `BusDown`; nothing is kept for later."""
@@ -107,10 +108,10 @@ class NatsLink:
             raise BusDown(what, "not connected", REMEDY)
         headers = dict(message.headers) or None
         request = asyncio.ensure_future(self._client.request(message.subject, message.data, timeout_s, headers=headers))
-        lost = asyncio.ensure_future(self.lost.wait())
+        self._asking.add(request)
         try:
-            await asyncio.wait((request, lost), return_when=asyncio.FIRST_COMPLETED)
-            if not request.done():
+            await asyncio.wait((request,))
+            if request.cancelled():
                 raise BusDown(what, "the connection was lost while waiting for the answer")
             return _message(request.result())
         except nats.errors.NoRespondersError as fault:
@@ -124,7 +125,7 @@ class NatsLink:
             raise BusError(what, str(fault)) from fault
         finally:
             request.cancel()
-            lost.cancel()
+            self._asking.discard(request)
 
     async def listen(self, subject: str, handler: Callable[[Message], None]) -> Callable[[], None]:
         """Hand over each message on `subject`; at most `MAX_PENDING` wait. Return what ends it."""
@@ -160,7 +161,7 @@ class NatsLink:
 
     async def close(self, timeout_s: float) -> None:
         """Cut the connection and drop what was not sent."""
-        self.lost.set()
+        self._lose()
         transport = self._client._transport
         writer = getattr(transport, "_io_writer", None)
         if writer is not None:
@@ -170,8 +171,14 @@ class NatsLink:
         except (nats.errors.Error, OSError, TimeoutError):
             return
 
-    async def _on_lost(self) -> None:
+    def _lose(self) -> None:
+        """Take the link for lost: who waits for an answer is told at once."""
         self.lost.set()
+        for request in self._asking:
+            request.cancel()
+
+    async def _on_lost(self) -> None:
+        self._lose()
 
     async def _on_error(self, fault: Exception) -> None:
         if isinstance(fault, nats.errors.SlowConsumerError):

@@ -13,10 +13,10 @@ READ_BYTES: Final = 65_536
 
 
 class Link:
-    """Listens on `port` and forwards to 127.0.0.1:`to_port`; both ways at once whole or cut."""
+    """Listens on `port` and forwards new connections to 127.0.0.1:`to_port`; both ways at once whole or cut."""
 
     def __init__(self, to_port: int) -> None:
-        self._to_port = to_port
+        self.to_port = to_port
         self._whole = asyncio.Event()
         self._whole.set()
         self._server: asyncio.Server | None = None
@@ -57,7 +57,7 @@ class Link:
         on_writer: asyncio.StreamWriter | None = None
         try:
             await self._whole.wait()
-            on_reader, on_writer = await asyncio.open_connection("127.0.0.1", self._to_port)
+            on_reader, on_writer = await asyncio.open_connection("127.0.0.1", self.to_port)
             self._writers.add(on_writer)
             await asyncio.gather(self._pump(reader, on_writer), self._pump(on_reader, writer))
         except OSError:

@@ -290,6 +290,8 @@ class Loop:
             self.world.link(fault.about, fault.kind == "link_back")
         elif fault.kind == "service_restarts":
             self.world.restart(fault.about)
+        elif fault.kind == "gateway_restarts":
+            self.world.restart_gateway(fault.about)
         elif fault.kind == "allocator_dies":
             self._allocator_lives, self._wake_s = False, _NEVER_S
         else:

@@ -131,7 +131,7 @@ def run_scenario(
     if not settled:
         violations.append(f"setpoints still change after {LONGEST_S / 3600:g} virtual hours")
     violations += limits_missed(loop, scenario.expect_limits, "settled")
-    violations += [*_missed(loop, scenario.expect, "settled"), *bounds.found, *loop.watch.found]
+    violations += [*_missed(loop, scenario.expect, "settled"), *bounds.found, *loop.watch.found, *loop.world.found]
     return ScenarioResult(
         file=scenario.file,
         name=scenario.name,
@@ -181,8 +181,20 @@ def _missed(loop: Loop, expect: dict[str, LoadExpect], when: str) -> list[str]:
         for text in (
             *_differences(wanted, _load_result(loop, name), loop.world.tracks[name].now_a),
             *_of_its_service(wanted, loop.world, name),
+            *_of_its_lines(wanted, loop, name),
         )
     ]
+
+
+def _of_its_lines(wanted: LoadExpect, loop: Loop, name: str) -> list[str]:
+    """Return what differs in the lines that it has, and in the allocator's alerts about it."""
+    found, lines = [], len(loop.world.appetites[name].lines)
+    if wanted.lines is not None and wanted.lines != lines:
+        found.append(f"lines expected {wanted.lines}, got {lines}")
+    standing = sorted(kind for kind, about in loop.memory.alerts if about == name)
+    if wanted.alarm is not None and wanted.alarm not in standing:
+        found.append(f"alarm expected {wanted.alarm}, got {standing}")
+    return found
 
 
 def _of_its_service(wanted: LoadExpect, world: World, name: str) -> list[str]:

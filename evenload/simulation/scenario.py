@@ -32,6 +32,7 @@ FaultKind = Literal[
     "allocator_returns",
     "memory_lost",
     "service_restarts",
+    "gateway_restarts",
 ]
 ScenarioSeconds = Annotated[float, Meta(ge=0, le=86_400)]
 Current = Annotated[float, Meta(ge=0, le=10_000)]
@@ -52,6 +53,10 @@ class MeterFacts(Part, frozen=True, kw_only=True):
     delay_s: Annotated[float, Meta(ge=0, le=10, description="from measuring to arrival")] = 0.0
     noise_a: Annotated[float, Meta(ge=0, le=10, description="largest error of the grid meter, A per phase")] = 0.0
     inverted: Annotated[bool, Meta(description="the grid meter shows import as export")] = False
+    wired: Annotated[
+        tuple[Phase, ...] | None,
+        Meta(description="site phases that the grid meter's lines really measure; none = L1, L2, L3 as it says"),
+    ] = None
 
 
 class LoadFacts(Part, frozen=True, kw_only=True):
@@ -172,6 +177,8 @@ class LoadExpect(Part, frozen=True, kw_only=True):
     draws_a: Annotated[Current | None, Meta(description="what it really draws, A per line")] = None
     at_least_a: Annotated[Current | None, Meta(description="lower bound of the setpoint")] = None
     at_most_a: Annotated[Current | None, Meta(description="upper bound of the setpoint")] = None
+    lines: Annotated[int | None, Meta(description="on how many lines it could draw now")] = None
+    alarm: Annotated[str | None, Meta(description="an alert of the allocator that stands about it")] = None
     reason: str | None = None
     at_least_c: Annotated[float | None, Meta(description="lower bound of its tank's or room's true temperature")] = None
     at_most_c: Annotated[float | None, Meta(description="upper bound of it")] = None

@@ -115,10 +115,17 @@ class ServicedWorld(World):
             self._mirror(load)
 
     def restart(self, load: str) -> None:
-        """Let plug_control's part for a device end and begin anew; a gateway's restart is a lost link."""
+        """Let plug_control's part for a device end and begin anew."""
         side = self._sides.get(load)
         if isinstance(side, PlugSide):
             side.restart(self.now_s)
+            self._mirror(load)
+
+    def restart_gateway(self, load: str) -> None:
+        """Let the gateway of a load's station start anew, with its record."""
+        side = self._sides.get(load)
+        if isinstance(side, GatewaySide):
+            side.restart_gateway(self.now_s)
             self._mirror(load)
 
     def next_s(self) -> float:
@@ -148,6 +155,10 @@ class ServicedWorld(World):
         if side is None:
             return
         old: Outlet = self.outlets[name]
+        active = side.active_lines(self.now_s) if isinstance(side, GatewaySide) else None
+        if active is not None and isinstance(side, GatewaySide):
+            self._use_lines(name, active)
+            side.use_lines(len(self.appetites[name].lines))
         offers_a = side.offers_a(self.now_s)
         if offers_a != old.offers_a:
             fallen = offers_a == old.failsafe_a != old.setpoint_a

@@ -16,13 +16,14 @@ from evenload.simulation.outlet import Outlet
 from evenload.simulation.plant import Flows, PhaseValues, Surroundings
 from evenload.simulation.scenario import Given, LoadFacts
 from evenload.simulation.thermal import Mass
-from evenload.simulation.virtual_time import Wall, utc
+from evenload.simulation.virtual_time import Wall, clock_text, utc
 from evenload.site.failsafe import failsafe_currents
 from evenload.site.heat import HeatPump
 from evenload.site.schema import Device, Evse, Load, Site, phases_of
 
 STATION_PERIOD_S = 10.0
 PLUG_PERIOD_S = 5.0
+STILL_A = 0.5
 RAISED_A = 0.2
 """Let draw so much more than its own power, a device's thermostat is raised."""
 _NEVER_S = float("inf")
@@ -43,6 +44,10 @@ class World:
         self.changed_s = 0.0
         self.fallen_s = float("-inf")
         """When a lease last ended and its outlet fell back by itself."""
+        self._active: dict[str, int] = {}
+        """On how many lines a load's station gives current, where it can switch them."""
+        self.found: list[str] = []
+        """What must not happen to a vehicle, and did."""
         self._answer_s: float | None = None
         self.set_facts(site, given)
 
@@ -203,8 +208,32 @@ class World:
         mass = self.masses.get(name)
         wants = outlet.draws(self.outlets[name]) and (mass is None or mass.calls)
         facts = self.given.loads.get(name, LoadFacts(status="available"))
-        self.appetites[name] = _appetite(self.site, self.site.loads[name], facts, wants)
+        appetite = _appetite(self.site, self.site.loads[name], facts, wants)
+        self.appetites[name] = replace(appetite, lines=appetite.lines[: self._active.get(name)])
         self._offer(name)
+
+    def restart_gateway(self, load: str) -> None:
+        """Let the gateway of a load's station start anew; plain outlets have none."""
+
+    def _use_lines(self, name: str, count: int) -> None:
+        """Let a load's station give current on so many of its lines; under current that faults the vehicle."""
+        self._active[name] = count
+        appetite = self.appetites[name]
+        lines = self._lines_of(name)[:count]
+        if lines == appetite.lines:
+            return
+        if self.tracks[name].now_a > STILL_A and outlet.draws(self.outlets[name]):
+            self.found.append(f"{clock_text(self.now_s)} {name}: its lines were switched while it drew")
+            appetite = replace(appetite, sleeps=True)
+        self.appetites[name] = replace(appetite, lines=lines)
+        self._flows_changed()
+        self._offer(name)
+
+    def _lines_of(self, name: str) -> tuple[int, ...]:
+        """Return the site phase of each line that the vehicle would use."""
+        facts = self.given.loads.get(name, LoadFacts())
+        lines = facts.wired or phases_of(self.site.loads[name], self.site)
+        return tuple(self.site.phases.index(phase) for phase in lines)[: facts.lines]
 
     def _replace(self, name: str, changed: Outlet) -> None:
         old = self.outlets[name]

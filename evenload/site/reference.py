@@ -15,6 +15,7 @@ from evenload.site.limit_drivers import LIMIT_DRIVERS
 from evenload.site.limits import OutsideLimit
 from evenload.site.money import Feed, Prices, PriceWindow
 from evenload.site.overrides import StationOverrides
+from evenload.site.phase_switching import PhaseSwitching
 from evenload.site.schema import Battery, Circuit, Device, Evse, Grid, Inverter, Meter, Mqtt, Site, Station
 
 HEAD = """# The site file
@@ -129,6 +130,7 @@ SECTIONS: tuple[tuple[str, type], ...] = (
     ("`stations.ID`", Station),
     ("`stations.ID.overrides`", StationOverrides),
     ("`loads.NAME` with `type: evse`", Evse),
+    ("`loads.NAME.phase_switching`", PhaseSwitching),
     ("`schedules.LOAD`, a list of", ScheduleWindow),
     ("`plans.LOAD`, a list of", Need),
     ("`prices`", Prices),

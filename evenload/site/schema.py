@@ -21,6 +21,7 @@ from evenload.site.heat import Tank as Tank
 from evenload.site.limits import ONE_DEVICE_W, OutsideLimit, Terms, terms_of
 from evenload.site.modulating import Modulating as Modulating
 from evenload.site.money import Feed, Prices
+from evenload.site.phase_switching import PhaseSwitching
 from evenload.site.runs import Appliance as Appliance
 from evenload.site.runs import Pump as Pump
 from evenload.site.section import (
@@ -45,7 +46,10 @@ class Grid(Section, frozen=True, kw_only=True):
     buffer_w: Annotated[NonNegativeWatts, Meta(description="kept free below max_import_w, W")] = 0.0
     household_max_a: Annotated[
         PositiveAmps | None,
-        Meta(description="the most the uncontrolled house draws, A per phase; needed for failsafe currents above 0"),
+        Meta(
+            description="the most the uncontrolled house draws, A per phase; needed for failsafe currents above 0; "
+            "bounds what an asymmetric inverter may hide"
+        ),
     ] = None
     metering: Annotated[
         Literal["per_phase", "net"], Meta(description="net: export on one phase pays for import on another")
@@ -164,6 +168,9 @@ class Evse(Section, frozen=True, kw_only=True, tag="evse", tag_field="type"):
     )
     pause_s: Annotated[float, Meta(ge=0, le=86_400, description="stays off after a pause, s")] = 180.0
     cycles_per_h: Annotated[int, Meta(ge=1, le=1000, description="budget of start/stop cycles per hour")] = 6
+    phase_switching: Annotated[
+        PhaseSwitching | None, Meta(description="it can charge on one line or on all; {} = with the defaults")
+    ] = None
 
 
 Load = Evse | Plug | Tank | Climate | HeatPump | Pump | Appliance | Modulating

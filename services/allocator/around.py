@@ -15,6 +15,8 @@ from services.allocator.plan import MA, MASK_PHASES, Plan
 FULL_PCT = 98.0
 CHARGES_BELOW_PCT = 97.0
 _ROUNDS = 24
+IMPORTS_MA = 50
+"""What a phase must import to be taken for one that the inverter does not cover: more than a meter's noise."""
 
 
 def surroundings(plan: Plan, grid: Grid, sides: Sides, draws_ma: Phases) -> Surroundings:
@@ -113,7 +115,39 @@ def _asymmetric(plan: Plan, grid: Grid, sides: Sides, draws_ma: Phases) -> Surro
         total_ma = max(0, balance_ma + solar_ma)
         start = _spread(plan, sides.believed_ma, total_ma)
         household = _fitted(plan, grid.current_ma, draws_ma, (start, solar_ma + battery_ma))
+        around = _from_household(plan, household, solar_ma, battery_ma)
+        return replace(around, unseen_ma=_unseen(plan, grid.current_ma, draws_ma, solar_ma + battery_ma))
     return _from_household(plan, household, solar_ma, battery_ma)
+
+
+def _unseen(plan: Plan, grid_ma: Phases, draws_ma: Phases, output_ma: int) -> tuple[Phases, ...]:
+    """Return the households that explain the reading as well as any, each with the most that one phase may have.
+
+    All phases that import get the same level L of the output; one that does not import may need anything up to L. So
+    the most on phase p is there when the others that do not import need only what loads draw: L = (output − that) /
+    (number of importing phases, with p). Nothing is unseen when all phases import.
+    """
+    phases = MASK_PHASES[plan.site_mask]
+    importing = [phase for phase in phases if grid_ma[phase] > IMPORTS_MA]
+    if output_ma <= 0 or len(importing) == len(phases):
+        return ()
+    limit_w, grid = plan.inverter.max_per_phase_w, plan.site.grid
+    inverter_ma = plan.watts_ma(limit_w) if limit_w is not None else output_ma
+    house_ma = round(grid.household_max_a * MA) if grid is not None and grid.household_max_a is not None else output_ma
+    found = []
+    for most in phases:
+        level = {*importing, most}
+        rest = [phase for phase in phases if phase not in level]
+        least = {phase: draws_ma[phase] - min(0, grid_ma[phase]) for phase in rest}
+        bounds_ma = (inverter_ma, max(0, house_ma + draws_ma[most] - grid_ma[most]))
+        level_ma = min(max(0, output_ma - sum(least.values())) // len(level), *bounds_ma)
+        left_ma = output_ma - level_ma * len(level) - sum(least.values())
+        house = [0, 0, 0]
+        for phase in phases:
+            made_ma = level_ma if phase in level else least[phase] + max(0, left_ma) // len(rest)
+            house[phase] = max(0, made_ma + grid_ma[phase] - draws_ma[phase])
+        found.append((house[0], house[1], house[2]))
+    return tuple(found)
 
 
 def _spread(plan: Plan, believed_ma: Phases | None, total_ma: int) -> list[float]:

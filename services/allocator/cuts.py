@@ -106,7 +106,9 @@ def cuts(scene: Scene) -> Cut:
         overloaded = {name for name in _broken(scene, board) if stopped or _ratio(scene, name, board) > OVERLOAD_RATIO}
         counted = {name for name in overloaded if stopped or _is_fast(scene, name)}
     hard |= _drop_at_twice(scene, after)
-    short = _lower_sources(scene, after)
+    if hard:
+        board = settled_board(scene, after, raising=False)
+    short = _lower_sources(scene, after, board)
     changed = {index for index in hard if after[index] < before[index]}
     return Cut(
         setpoints_ma=tuple(after),
@@ -260,15 +262,14 @@ def _drop_at_twice(scene: Scene, after: list[int]) -> set[int]:
     return dropped
 
 
-def _lower_sources(scene: Scene, after: list[int]) -> frozenset[int]:
+def _lower_sources(scene: Scene, after: list[int], board: Board) -> frozenset[int]:
     """Follow sources down, end what no longer takes part, and make room where both beliefs and the hold allow.
 
-    Return the loads whose source is a little short: a battery needs a second or two to answer a raise, so a shortage of
-    up to `SHORT_MA` must last `SHORT_S`; a larger one lowers at once.
+    `board` holds the setpoints of `after`. Return the loads whose source is a little short: a battery needs a second or
+    two to answer a raise, so a shortage of up to `SHORT_MA` must last `SHORT_S`; a larger one lowers at once.
     """
     short = set()
     beyond = dict(scene.party.beyond)
-    board = settled_board(scene, after, raising=False)
     room_makers: dict[int, int] = {}
     for load in scene.party.loads:
         now_ma = after[load.index]

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from evenload.contracts.events import Alert, Decision, LoadDecision, Setpoint
 from services.allocator.around import latched, no_grid, surroundings, with_battery
-from services.allocator.belief import Sides, read_grid, read_sides
+from services.allocator.belief import Grid, Sides, read_grid, read_sides
 from services.allocator.cuts import SHORT_S, Cut, Scene, cuts, remembered
 from services.allocator.disagreement import compared
 from services.allocator.draws import Draw, Moment, Phases, draw_of
@@ -27,6 +27,8 @@ from services.allocator.limits import Surroundings, caps_for
 from services.allocator.memory import Command, LoadMemory, Memory
 from services.allocator.offers import with_offers
 from services.allocator.outside import outside_limits, told_limits
+from services.allocator.phase_choice import chosen, reserved, told_lines
+from services.allocator.phase_wish import preferred
 from services.allocator.plan import MA, Plan, PlannedLoad
 from services.allocator.promised import Pending
 from services.allocator.raises import Rise, raises
@@ -40,6 +42,7 @@ RENEW_S = 4.0
 LEASE_S = 15.0
 WAKE_MOST_S = 4.0
 TELL_S = 60.0
+READS_OFTEN_S = 1.0
 _HARD_KINDS = frozenset(
     {"breaker", "import", "circuit", "station", "outside", "supply", "no_import", "surplus", "excess"}
 )
@@ -90,16 +93,19 @@ def remembered_after(plan: Plan, memory: Memory, facts: Facts, now_s: float, *, 
 
 def _thought(plan: Plan, memory: Memory, facts: Facts, time: tuple[float, datetime]) -> Thought:
     now_s, now = time
-    sides = read_sides(plan, facts, memory, now_s)
-    filed, known = plan, learned(plan, memory, facts, (sides, now_s))
+    grid, sides = read_grid(plan, facts, now_s), read_sides(plan, facts, memory, now_s)
+    filed, known = plan, learned(plan, memory, facts, (grid, sides, now_s))
     plan = in_force(filed, known)
     facts = relabelled(facts, filed, plan)
     plan = with_offers(plan, facts.loads)
     known = watched(plan, known, facts, now_s)
+    known = chosen(plan, known, facts, now_s)
     known = latched(plan, known, sides.soc_pct)
     if sides.soc_is_fresh:
         known = replace(known, soc_pct=sides.soc_pct, soc_s=now_s)
-    scene = _scene(plan, known, facts, (sides, now_s))
+    scene = _scene(plan, known, facts, (grid, sides, now_s))
+    if plan.switches:
+        scene = replace(scene, memory=preferred(scene, facts))
     cut = cuts(scene)
     known = remembered(scene, cut)
     scene = replace(scene, memory=known)
@@ -124,9 +130,8 @@ def _thought(plan: Plan, memory: Memory, facts: Facts, time: tuple[float, dateti
     return Thought(memory=after, said=said, lines=lines, setpoints=setpoints, alerts=found.events, changed=changed)
 
 
-def _scene(plan: Plan, memory: Memory, facts: Facts, seen: tuple[Sides, float]) -> Scene:
-    sides, now_s = seen
-    grid = read_grid(plan, facts, now_s)
+def _scene(plan: Plan, memory: Memory, facts: Facts, seen: tuple[Grid, Sides, float]) -> Scene:
+    grid, sides, now_s = seen
     grid_s = now_s - (grid.age_s or 0.0)
     who = party(plan, memory, facts, now_s)
     beyond = dict(who.beyond)
@@ -162,10 +167,12 @@ def _scene(plan: Plan, memory: Memory, facts: Facts, seen: tuple[Sides, float]) 
     around = seen_with(low, True)
     if plan.inverter.asymmetric and grid.health == "normal" and low == high:
         memory = replace(memory, household_ma=around.household_ma)
-    raise_caps = caps_for(plan, around)
+    raise_caps = reserved(caps_for(plan, around), plan, memory, raising=True)
     raise_shares = tuple(allocate(plan, who.loads, raise_caps, (who.wants, who.fixed)))
     same = low == high
-    cut_caps = raise_caps if same else caps_for(plan, seen_with(high, False))
+    same = same and not plan.switches
+    cut_around = around if low == high else seen_with(high, False)
+    cut_caps = raise_caps if same else reserved(caps_for(plan, cut_around), plan, memory, raising=False)
     cut_shares = raise_shares if same else tuple(allocate(plan, who.loads, cut_caps, (who.wants, who.fixed)))
     return Scene(
         plan=plan,
@@ -275,6 +282,8 @@ def _contended(scene: Scene) -> tuple[str, ...]:
 
 def _still_waiting(scene: Scene) -> set[str]:
     """Return contended classes in which somebody is still off: turns go on until all have their minimum."""
+    if not scene.memory.contended:
+        return set()
     members: dict[str, list[bool]] = {}
     for want in scene.party.wants:
         load = scene.plan.loads[want.index]
@@ -313,20 +322,25 @@ def _setpoint(said: Said, load: str, command: tuple[int, int], reason: str) -> S
         setpoint_a=setpoint_ma / MA,
         issued_at=said.now,
         valid_s=LEASE_S,
+        phases=told_lines(scene.memory.loads[load]),
         reason=reason,
         cause=facts.cause if moved else "renewal",
     )
 
 
 def _wake_in(scene: Scene, rises: Sequence[Rise], memory: Memory) -> float:
-    """Return in how many seconds something changes by itself; at most the time to the next renewal."""
+    """Return in how many seconds something changes by itself; at most the time to the next renewal.
+
+    Where readings come as often as a rise has steps, they carry it on: a step that is late is made up for.
+    """
     now_s = scene.now_s
+    ramps = scene.grid.health != "normal" or scene.grid.period_s > READS_OFTEN_S
     times = [now_s + WAKE_MOST_S]
     for load in scene.plan.loads:
         known = memory.loads[load.name]
         rise = rises[load.index]
         times += [known.sent_s + RENEW_S, known.pause_until_s]
-        if rise.until_s is not None:
+        if rise.until_s is not None and (ramps or rise.waits != "ramp"):
             times.append(rise.until_s)
         if known.grace_s is not None:
             times.append(known.grace_s + load.grace_s)

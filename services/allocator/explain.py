@@ -4,6 +4,7 @@ Reasons are for people and for the trace: `8.0 A (circuit garage L2)`.
 """
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Literal
 
 from msgspec import Struct
@@ -29,6 +30,7 @@ from services.allocator.facts import Facts, Heard
 from services.allocator.gain import reads_a_thousandth
 from services.allocator.memory import LoadMemory, Memory
 from services.allocator.outside import is_lapsed, limits_in_force, lost_alerts
+from services.allocator.phase_choice import pauses, switching_alerts
 from services.allocator.plan import MA, MASK_PHASES, PlannedLoad
 from services.allocator.raises import Rise
 from services.allocator.rewired import wiring_alerts
@@ -75,6 +77,7 @@ class Found(Struct, frozen=True, kw_only=True):
     standing: tuple[tuple[str, str], ...]
 
 
+@lru_cache(maxsize=512)
 def bound_text(bound: Bound) -> str:
     """Return a limit in words: `circuit garage L2`."""
     words = [_WORDS.get(bound.kind, bound.kind), bound.name, bound.phase or ""]
@@ -105,6 +108,7 @@ def _line(said: Said, load: PlannedLoad) -> LoadDecision:
         measured_a=state.measured_a if state is not None else None,
         phases=load.phase_names,
         wiring=known.wiring.state if known.wiring is not None else "unproven",
+        lines=known.choice.lines if load.switching is not None and known.choice is not None else None,
         setpoint_a=setpoint_a,
         target_a=share.given_ma / MA,
         could_get_a=setpoint_a,
@@ -160,6 +164,8 @@ def _rule(said: Said, load: PlannedLoad, known: LoadMemory) -> tuple[str, Timer 
             return (f"{words}: counts as {counts_ma / MA:.1f} A" if counts_ma else words), None
     if load.index in scene.party.idle:
         return load.wish or ("off" if load.mode == "off" else "no vehicle"), None
+    if load.index in scene.party.paused and pauses(known):
+        return "switches phases", None
     if load.index in scene.party.paused:
         until_s = max(known.pause_until_s, known.since_s + load.min_off_s)
         return "paused", Timer(name="pause", in_s=round(max(0.0, until_s - now_s), 1))
@@ -295,7 +301,8 @@ def _standing(said: Said) -> list[tuple[str, str, str, str]]:
             text = f"draws {drawn_a:.1f} A per line, its power_w allows {load.max_ma / MA:.1f} A"
             found.append(("plug_rating", load.name, text, "correct power_w in the site file"))
     found += lost_alerts(said.facts, scene.now_s)
-    return found + wiring_alerts(said.memory)
+    found += switching_alerts(said.memory) if scene.plan.switches else []
+    return found + wiring_alerts(scene.plan, said.memory)
 
 
 def _grid_standing(said: Said) -> list[tuple[str, str, str, str]]:
@@ -355,8 +362,10 @@ def _not_shed(said: Said) -> list[int]:
     found = []
     beyond = {index for index, _ in scene.party.beyond}
     for phase in MASK_PHASES[scene.plan.site_mask]:
+        if scene.grid.current_ma[phase] <= breaker_ma:
+            continue
         obedient = [load for load in scene.plan.loads if phase in load.phases and load.index not in beyond]
         on = any(said.memory.loads[load.name].setpoint_ma for load in obedient)
-        if scene.grid.current_ma[phase] > breaker_ma and not on:
+        if not on:
             found.append(phase)
     return found

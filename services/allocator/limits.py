@@ -14,6 +14,7 @@ exactly when n_p − limit > M or Σ_q min(n_q, M, n_p − limit) > T: the one t
 """
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from evenload.contracts.events import Bound
 from evenload.contracts.phases import PHASES
@@ -46,6 +47,8 @@ class Surroundings(Struct, frozen=True, kw_only=True):
     outside_managed_ma: int | None = None
     outside_import: str = ""
     outside_managed: str = ""
+    unseen_ma: tuple[tuple[int, int, int], ...] = ()
+    """Other households behind an asymmetric inverter that explain the readings too; a start must fit all of them."""
 
 
 class Sharing(Struct, frozen=True):
@@ -103,6 +106,8 @@ class Caps(Struct, frozen=True, kw_only=True):
     bent: tuple[tuple[Sharing | Nulling, Bound], ...]
     """Limits that are not linear, each with its name."""
     node_ma: tuple[int, ...]
+    active: tuple[int, ...]
+    """The masks on which a hard limit is."""
 
 
 def caps_for(plan: Plan, around: Surroundings) -> Caps:
@@ -131,6 +136,7 @@ def caps_for(plan: Plan, around: Surroundings) -> Caps:
         battery_full=around.battery_full,
         bent=(((sharing, BREAKER[0]),) if sharing else ()) + (((nulling, NO_IMPORT),) if nulling else ()),
         node_ma=_node_residuals(plan, around),
+        active=tuple([mask for mask in range(1, 8) if hard[mask] < FREE_MA]),
     )
 
 
@@ -143,6 +149,11 @@ def _capacity_ma(plan: Plan, total_ma: int) -> int:
     """Return `total_ma` of sun and discharge as far as the inverter's `max_w` lets it through."""
     limit_w = plan.inverter.max_w
     return total_ma if limit_w is None else min(total_ma, plan.watts_ma(limit_w))
+
+
+def unseen_limits(plan: Plan, around: Surroundings) -> list[Sharing]:
+    """Return the breaker's limit under each household that may be behind the readings as well."""
+    return [_sharing(plan, replace(around, household_ma=house_ma)) for house_ma in around.unseen_ma]
 
 
 def _sharing(plan: Plan, around: Surroundings) -> Sharing:

@@ -1,7 +1,13 @@
-"""What the allocator measures of itself and of its sites; a fixed number of series for each load."""
+"""What the allocator measures of itself and of its sites; a fixed number of series for each load.
+
+A scrape shows each site's newest decision: its gauges are set when somebody looks, not with each reading.
+"""
+
+from collections.abc import Iterator
 
 from msgspec import Struct
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
+from prometheus_client.registry import Collector
 
 from evenload.contracts.events import Decision
 from evenload.contracts.phases import PHASES
@@ -22,10 +28,29 @@ class Warmth(Struct, frozen=True):
     heat_ratio: float
 
 
+class Newest(Collector):
+    """Brings the gauges up to date when a scrape begins; it is registered before them and shows nothing itself."""
+
+    def __init__(self, metrics: "AllocatorMetrics") -> None:
+        self._metrics = metrics
+
+    def describe(self) -> Iterator[Metric]:
+        """Name nothing."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        """Show what was decided since the last scrape."""
+        self._metrics.show()
+        return iter(())
+
+
 class AllocatorMetrics:
     """Counters, gauges and histograms of the allocator."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        registry.register(Newest(self))
+        self._newest: dict[str, tuple[Decision, int]] = {}
+
         def gauge(name: str, text: str, *labels: str) -> Gauge:
             return Gauge(f"evenload_{name}", text, labels, registry=registry)
 
@@ -65,7 +90,17 @@ class AllocatorMetrics:
         )
 
     def decided(self, decision: Decision, alerts: int, now_s: float) -> None:
-        """Show a decision made at `now_s`, monotonic."""
+        """Take a decision made at `now_s`, monotonic, for the next scrape; the breaker's heat is counted at once."""
+        self._newest[decision.site] = decision, alerts
+        for phase, current_a in decision.grid_a.items() if decision.grid_a is not None else ():
+            self._warmed(decision.site, phase, (current_a, decision.breaker_a, now_s))
+
+    def show(self) -> None:
+        """Set the gauges of all sites that decided since the last time."""
+        while self._newest:
+            self._show(*self._newest.popitem()[1])
+
+    def _show(self, decision: Decision, alerts: int) -> None:
         site = decision.site
         self.health.labels(site).set({"normal": 0, "frozen": 1, "failsafe": 2}[decision.health])
         self.epoch.labels(site).set(decision.epoch)
@@ -74,7 +109,8 @@ class AllocatorMetrics:
             self.breaker.labels(site).set(decision.breaker_a)
         for phase, current_a in decision.grid_a.items() if decision.grid_a is not None else ():
             self.grid.labels(site, phase).set(current_a)
-            self._warmed(site, phase, (current_a, decision.breaker_a, now_s))
+            if (site, phase) in self._warm:
+                self.heat.labels(site, phase).set(self._warm[site, phase].heat_ratio)
         for gauge, value in ((self.solar, decision.solar_w), (self.battery, decision.battery_w)):
             if value is not None:
                 gauge.labels(site).set(value)
@@ -104,7 +140,6 @@ class AllocatorMetrics:
         before = self._warm.get((site, phase), Warmth(now_s, ratio, ratio**2))
         heat_ratio = heat_after(before.heat_ratio, before.ratio, now_s - before.at_s)
         self._warm[(site, phase)] = Warmth(now_s, ratio, heat_ratio)
-        self.heat.labels(site, phase).set(heat_ratio)
 
     def _loads(self, decision: Decision) -> None:
         site = decision.site
@@ -120,6 +155,7 @@ class AllocatorMetrics:
 
     def forget(self, site: str, loads: tuple[str, ...], inputs: tuple[str, ...]) -> None:
         """Remove a site that this process no longer allocates."""
+        self._newest.pop(site, None)
         for gauge in (self.breaker, self.solar, self.battery, self.soc, self.health, self.epoch, self.alerts):
             gauge.remove(site)
         for phase in PHASES:

@@ -15,7 +15,9 @@ from services.allocator.cuts import Cut, Scene, settled_board
 from services.allocator.draws import SETTLE_S, lowered_s
 from services.allocator.facts import Facts
 from services.allocator.holds import hold_until_s, start_survives, survived_from_s, survived_room_ma
+from services.allocator.limits import unseen_limits
 from services.allocator.memory import LoadMemory
+from services.allocator.phase_choice import is_proving
 from services.allocator.plan import STEP_MA, PlannedLoad
 from services.allocator.promised import Pending
 from services.allocator.sources import Want, may_start, room_now
@@ -46,18 +48,36 @@ def raises(scene: Scene, cut: Cut, told: tuple[Facts, Pending]) -> tuple[Rise, .
         Rise(setpoint_ma=cut.setpoints_ma[load.index], memory=scene.memory.loads[load.name]) for load in plan.loads
     ]
     blocked = _blocked(scene, facts)
-    held_ma = [_held_ma(scene, load, cut.setpoints_ma[load.index]) for load in plan.loads]
-    board = settled_board(scene, held_ma, raising=True)
-    _reserve_draws(scene, held_ma, board)
+    board: Board | None = None
     for want in scene.party.wants:
         now_ma = cut.setpoints_ma[want.index]
         target_ma = scene.raise_shares[want.index].given_ma
+        if target_ma <= now_ma:
+            found[want.index] = _stays(scene, want, now_ma)
+            continue
+        board = board or _board(scene, cut)
         found[want.index] = _rise(scene, (board, pending), want, (now_ma, target_ma, blocked))
     for index, rise in enumerate(found):
         was_ma = scene.memory.loads[plan.loads[index].name].setpoint_ma
         if rise.setpoint_ma < was_ma:
             found[index] = replace(rise, memory=replace(rise.memory, ramp_s=None, above_s=None))
     return tuple(found)
+
+
+def _board(scene: Scene, cut: Cut) -> Board:
+    """Return the board that rises are placed on: with all that may be drawn now."""
+    held_ma = [_held_ma(scene, load, cut.setpoints_ma[load.index]) for load in scene.plan.loads]
+    board = settled_board(scene, held_ma, raising=True)
+    _reserve_draws(scene, held_ma, board)
+    return board
+
+
+def _stays(scene: Scene, want: Want, now_ma: int) -> Rise:
+    """Return the load as it is, with its rise ended, or at rest while only raises see less for it."""
+    memory = scene.memory.loads[scene.plan.loads[want.index].name]
+    if memory.ramp_s is None or scene.cut_shares[want.index].given_ma <= now_ma:
+        return Rise(setpoint_ma=now_ma, memory=_ended(memory))
+    return Rise(setpoint_ma=now_ma, memory=replace(memory, ramp_s=scene.now_s), waits="ramp")
 
 
 def _blocked(scene: Scene, facts: Facts) -> str:
@@ -94,10 +114,6 @@ def _rise(scene: Scene, tables: tuple[Board, Pending], want: Want, aim: tuple[in
     now_ma, target_ma, blocked = aim
     load = scene.party.loads[want.index]
     memory = scene.memory.loads[load.name]
-    if target_ma <= now_ma:
-        if memory.ramp_s is None or scene.cut_shares[want.index].given_ma <= now_ma:
-            return Rise(setpoint_ma=now_ma, memory=_ended(memory))
-        return Rise(setpoint_ma=now_ma, memory=replace(memory, ramp_s=scene.now_s), waits="ramp")
     if memory.above_s is None:
         memory = replace(memory, above_s=scene.now_s)
     if blocked:
@@ -157,12 +173,24 @@ def _start(scene: Scene, tables: tuple[Board, Pending], want: Want, memory: Load
         return Rise(setpoint_ma=0, memory=memory, waits="cycles", until_s=memory.starts_s[0] + 3600.0)
     if not pending.lets_start(load):
         return Rise(setpoint_ma=0, memory=memory, waits="waits for raises to be measured")
-    if not may_start(board, want):
+    if not may_start(board, want) or not _fits_unseen(scene, board, load, load.min_ma + want.reserve_ma):
+        return Rise(setpoint_ma=0, memory=memory, waits="waits for room to be measured")
+    if is_proving(memory) and not board.holds():
         return Rise(setpoint_ma=0, memory=memory, waits="waits for room to be measured")
     board.settle(load, load.min_ma, want.reserve_ma)
     pending.add(load, load.min_ma)
     started = replace(memory, starts_s=(*memory.starts_s[-31:], scene.now_s), raised_s=scene.now_s, ramp_s=None)
     return Rise(setpoint_ma=load.min_ma, memory=started)
+
+
+def _fits_unseen(scene: Scene, board: Board, load: PlannedLoad, current_ma: int) -> bool:
+    """Tell whether a start keeps the breaker under every household that may be behind an asymmetric inverter: what it
+    covers on one phase is laid bare when the load takes of it. A rise is slow enough to show in the readings."""
+    limits = unseen_limits(scene.plan, scene.around)
+    if not limits:
+        return True
+    used_ma = [board.counted[phase] + (current_ma if phase in load.phases else 0) for phase in range(3)]
+    return all(limit.holds(used_ma, board.on_mask) for limit in limits)
 
 
 def _pace_ma_per_s(load: PlannedLoad, *, returns: bool) -> int:

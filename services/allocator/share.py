@@ -6,13 +6,13 @@ order of placing is the order of who is served. Limits are inside the decision: 
 loads elsewhere. All arithmetic is in whole milliamperes; placements are whole steps of 0.1 A.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
 from evenload.contracts.events import Bound
 from services.allocator.board import Board
-from services.allocator.limits import Caps
+from services.allocator.limits import Caps, Nulling
 from services.allocator.plan import STEP_MA, Plan, PlannedLoad
 from services.allocator.sources import OWN_LIMIT, Want, gap, minimum, raise_by, room
 from services.allocator.waterfill import fill_shared
@@ -43,16 +43,29 @@ def allocate(
     board = Board(plan, loads, caps)
     for index, current_ma in fixed:
         board.place(loads[index], current_ma)
-    if plan.distribution == "strict":
-        _strict(board, [want for want in wants if not want.last])
-    else:
-        _joint(board, [want for want in wants if not want.last])
+    in_place = [want for want in wants if not want.last]
+    distribute = _strict if plan.distribution == "strict" else _joint
+    distribute(board, in_place)
+    if any(isinstance(limit, Nulling) for limit, _ in caps.bent):
+        _again(board, in_place, distribute)
     count_export(board)
     for want in wants:
         if want.last:
             minimum(board, want)
     wanted = {want.index: want for want in wants}
     return [_share(board, load, wanted.get(load.index)) for load in loads]
+
+
+def _again(board: Board, wants: Sequence[Want], distribute: Callable[[Board, Sequence[Want]], None]) -> None:
+    """Ask again whoever got less than it may have, until nobody rises: what others draw makes a battery that nulls the
+    total give more on every phase. All other limits only shrink."""
+    for _ in wants:
+        before = list(board.given)
+        if all(before[want.index] >= want.max_ma for want in wants):
+            return
+        distribute(board, wants)
+        if board.given == before:
+            return
 
 
 def _joint(board: Board, wants: Sequence[Want]) -> None:

@@ -18,7 +18,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from evenload.contracts.events import LoadState, WiringState
-from services.allocator.belief import Sides, read_grid
+from services.allocator.belief import Grid, Sides
 from services.allocator.draws import NOTHING, Phases, measured_ma, sampled_s
 from services.allocator.facts import Facts, Heard
 from services.allocator.memory import GridWiring, LoadMemory, Memory, Window, Wiring
@@ -67,13 +67,13 @@ class Step(Struct, frozen=True, kw_only=True):
     managed_ma: Phases
 
 
-def learned(plan: Plan, memory: Memory, facts: Facts, seen: tuple[Sides, float]) -> Memory:
-    """Return the memory with what newly measured steps say; `seen` = (sun and battery, now)."""
-    sides, now_s = seen
+def learned(plan: Plan, memory: Memory, facts: Facts, seen: tuple[Grid, Sides, float]) -> Memory:
+    """Return the memory with what newly measured steps say; `seen` = (grid, sun and battery, now)."""
+    grid, sides, now_s = seen
     if plan.phase_count < 3 or plan.limit_ma is None:
         return memory
-    grid = read_grid(plan, facts, now_s)
     about = _of_meter(memory.grid_wiring, plan, now_s)
+    memory = _forgotten(memory, about)
     grid_s = now_s - (grid.age_s or 0.0)
     trusted = grid.age_s is not None and grid.health == "normal" and not grid.missing_mask and not grid.doubted
     if not trusted or grid_s <= about.read_s:
@@ -138,6 +138,17 @@ def _of_meter(about: GridWiring, plan: Plan, now_s: float) -> GridWiring:
     if about.inverted_s is not None and now_s - about.inverted_s >= TRIED_AGAIN_S:
         return replace(about, inverted_s=None, steps=(True,) * (SIGN_WRONG - 1))
     return about
+
+
+def _forgotten(memory: Memory, about: GridWiring) -> Memory:
+    """Return the memory without what another meter told of the loads: its phases may have had other names."""
+    if memory.grid_wiring.meter in ("", about.meter):
+        return memory
+    loads = {
+        name: load if load.wiring is None else replace(load, wiring=None, mask=0, mask_seen=0, mask_count=0)
+        for name, load in memory.loads.items()
+    }
+    return replace(memory, loads=loads)
 
 
 def _ends(memory: LoadMemory, heard: Heard[LoadState], moment: Moment) -> bool:

@@ -82,7 +82,8 @@ def _next_open(station: Station, moment: Moment) -> tuple[Station, Flight | None
     if link.steps and link.steps[0].kind in URGENT:
         urgent = _step_flight(link.steps[0], moment.now_s)
         return replace(station, link=replace(link, steps=link.steps[1:], flight=urgent)), urgent
-    flight = profiles.cut_due(station, moment) if link.state == "serving" else None
+    found = profiles.due(station, moment.now_s) if link.state == "serving" else []
+    flight = profiles.cut_of(found, station, moment) if found else None
     if flight is None and link.asked is not None:
         action, payload = link.asked
         flight = Flight(kind="operator", action=action, payload=payload, sent_s=moment.now_s)
@@ -90,8 +91,8 @@ def _next_open(station: Station, moment: Moment) -> tuple[Station, Flight | None
     if flight is None and link.steps:
         flight = _step_flight(link.steps[0], moment.now_s)
         link = replace(link, steps=link.steps[1:])
-    if flight is None and link.state == "serving":
-        flight = profiles.other_due(station, moment)
+    if flight is None and found:
+        flight = profiles.other_of(found, station, moment)
     if flight is None and link.state == "serving":
         station, pause = pausing.pause_due(station, moment)
         flight = None if pause is None else _step_flight(pause, moment.now_s)

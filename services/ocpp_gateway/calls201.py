@@ -18,6 +18,7 @@ from services.ocpp_gateway.config import OFFLINE_S
 from services.ocpp_gateway.frames import PeerProtocolError
 from services.ocpp_gateway.messages16 import Reader
 from services.ocpp_gateway.messages201 import SetResults, Variables
+from services.ocpp_gateway.phasing import AC_SWITCH_KEY
 from services.ocpp_gateway.setup16 import (
     ATTEMPTS_KEY,
     DYNAMIC_KEY,
@@ -44,6 +45,7 @@ VARIABLES: Final[dict[str, tuple[str, str, str]]] = {
     RETRY_KEY: ("OCPPCommCtrlr", "MessageAttemptInterval", "TransactionEvent"),
     HEARTBEAT_KEY: ("OCPPCommCtrlr", "HeartbeatInterval", ""),
     DYNAMIC_KEY: ("SmartChargingCtrlr", DYNAMIC_KEY, ""),
+    AC_SWITCH_KEY: ("SmartChargingCtrlr", AC_SWITCH_KEY, ""),
     OFFLINE_KEY: ("SmartChargingCtrlr", OFFLINE_KEY, ""),
 }
 """1.6 key → (component, variable, instance)."""

@@ -11,7 +11,7 @@ Zero = Literal["pauses", "ends", "rejected"]
 """What a limit of 0 A does: it pauses, it ends the transaction (row 17), or it is rejected (row 16)."""
 
 
-class Rung(Struct, frozen=True):
+class Rung(Struct, frozen=True, gc=False):
     """One way to tell a station its limit."""
 
     purpose: Purpose
@@ -19,7 +19,7 @@ class Rung(Struct, frozen=True):
     level: int
 
 
-class Learned(Struct, frozen=True, kw_only=True):
+class Learned(Struct, frozen=True, gc=False, kw_only=True):
     """What was found out about a station; None = not known yet. Kept in its record over restarts."""
 
     units: tuple[Unit, ...] = ()
@@ -49,5 +49,9 @@ class Learned(Struct, frozen=True, kw_only=True):
     """Its UTC − ours as last measured."""
     drift_s: float | None = None
     """How much its clock gains a day."""
+    switchable: bool | None = None
+    """Does it say that it can charge on one line or on all."""
+    switches: bool | None = None
+    """Was it seen to use one line when it was told to."""
     dynamic: bool | None = None
     """2.1: it takes dynamic profiles that end when it is offline."""

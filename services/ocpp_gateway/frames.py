@@ -35,7 +35,7 @@ class PeerProtocolError(Exception):
         return f"{self.code}: {self.what}"
 
 
-class Call(Struct, frozen=True):
+class Call(Struct, frozen=True, gc=False):
     """The station asks; `payload` is raw JSON."""
 
     message_id: str
@@ -43,14 +43,14 @@ class Call(Struct, frozen=True):
     payload: Raw
 
 
-class CallResult(Struct, frozen=True):
+class CallResult(Struct, frozen=True, gc=False):
     """The station answers a call of ours."""
 
     message_id: str
     payload: Raw
 
 
-class CallError(Struct, frozen=True):
+class CallError(Struct, frozen=True, gc=False):
     """The station refuses a call of ours."""
 
     message_id: str
@@ -58,7 +58,7 @@ class CallError(Struct, frozen=True):
     text: str
 
 
-class Unasked(Struct, frozen=True):
+class Unasked(Struct, frozen=True, gc=False):
     """2.1: a fault of an answer of ours (5), or a notice that wants no answer (6); that has an `action`."""
 
     message_id: str

@@ -28,14 +28,14 @@ from services.ocpp_gateway.transactions16 import adopt, end
 Outputs = tuple[Output, ...]
 
 
-class Told(Struct, frozen=True):
+class Told(Struct, frozen=True, gc=False):
     """A state in our words (None = not one of them) and in the station's."""
 
     status: LoadStatus | None
     raw: str
 
 
-class Values(Struct, frozen=True):
+class Values(Struct, frozen=True, gc=False):
     """Groups of samples, and the transaction that they are of; None = it was not told."""
 
     groups: Groups
@@ -88,7 +88,7 @@ def with_status(outlet: Outlet, told: Told, now_s: float) -> Outlet:
     if status == "available" and outlet.transaction is not None:
         outlet = end(outlet)
     if status in ("available", "preparing"):
-        outlet = replace(outlet, working=None, lines_used=None)
+        outlet = replace(outlet, working=None, phases=None, lines_used=None)
     if status == "available":
         outlet = replace(outlet, pause=None, starts=0, stops_refused=0)
     return replace(outlet, status=status, raw_status=raw, status_s=now_s)

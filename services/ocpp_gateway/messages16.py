@@ -13,7 +13,7 @@ from services.ocpp_gateway.frames import PeerProtocolError
 from services.ocpp_gateway.tolerant import Loose
 
 
-class Request(Struct, frozen=True, rename="camel"):
+class Request(Struct, frozen=True, gc=False, rename="camel"):
     """A payload; unknown fields are accepted."""
 
 

@@ -9,6 +9,21 @@ from evenload.contracts.events import LoadState
 LATENCY_S: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 15)
 
 
+class PerLoad:
+    """A gauge for each load; looking one up by its labels costs more than setting it, so that is done once."""
+
+    def __init__(self, gauge: Gauge) -> None:
+        self._gauge = gauge
+        self._found: dict[tuple[str, str], Gauge] = {}
+
+    def set(self, key: tuple[str, str], value: float) -> None:
+        """Set the gauge of (site, load)."""
+        found = self._found.get(key)
+        if found is None:
+            found = self._found[key] = self._gauge.labels(*key)
+        found.set(value)
+
+
 class GatewayMetrics:
     """Counters and gauges of the gateway."""
 
@@ -20,6 +35,9 @@ class GatewayMetrics:
         self.errors = Counter("evenload_ocpp_errors", "Refused frames and calls", ["code"], registry=registry)
         self.refused = Counter("evenload_ocpp_handshakes_refused", "Refused handshakes", ["status"], registry=registry)
         self.dropped = Counter("evenload_ocpp_setpoints_dropped", "Setpoints not used", ["why"], registry=registry)
+        self.draining = Gauge(
+            "evenload_ocpp_draining", "1 = told to stop, it lets its stations go to other gateways", registry=registry
+        )
         self.store_writable = Gauge(
             "evenload_transaction_store_writable",
             "0 = what must be on disk before a transaction is answered could not be written",
@@ -41,14 +59,16 @@ class GatewayMetrics:
             registry=registry,
         )
         labels = ["site", "load"]
-        self._setpoint = Gauge(
-            "evenload_load_setpoint_amperes", "Setpoint in force at the station", labels, registry=registry
+        self._setpoint = PerLoad(
+            Gauge("evenload_load_setpoint_amperes", "Setpoint in force at the station", labels, registry=registry)
         )
-        self._measured = Gauge(
-            "evenload_load_measured_amperes", "Highest measured line current", labels, registry=registry
+        self._measured = PerLoad(
+            Gauge("evenload_load_measured_amperes", "Highest measured line current", labels, registry=registry)
         )
-        self._reachable = Gauge("evenload_load_reachable", "1 = its station is connected", labels, registry=registry)
-        self._obeys = Gauge("evenload_load_obeys", "0 = draws more than told", labels, registry=registry)
+        self._reachable = PerLoad(
+            Gauge("evenload_load_reachable", "1 = its station is connected", labels, registry=registry)
+        )
+        self._obeys = PerLoad(Gauge("evenload_load_obeys", "0 = draws more than told", labels, registry=registry))
 
     def called(self, action: str, is_known: bool) -> None:
         """Count a station's call; unknown actions share one label."""
@@ -65,10 +85,10 @@ class GatewayMetrics:
 
     def state(self, state: LoadState) -> None:
         """Show a load's state."""
-        site, load = state.site, state.load
+        key = state.site, state.load
         if state.setpoint_a is not None:
-            self._setpoint.labels(site, load).set(state.setpoint_a)
+            self._setpoint.set(key, state.setpoint_a)
         if state.measured_a is not None:
-            self._measured.labels(site, load).set(max((value for _, value in state.measured_a.items()), default=0.0))
-        self._reachable.labels(site, load).set(state.reachable)
-        self._obeys.labels(site, load).set(state.obeys)
+            self._measured.set(key, max((value for _, value in state.measured_a.items()), default=0.0))
+        self._reachable.set(key, state.reachable)
+        self._obeys.set(key, state.obeys)

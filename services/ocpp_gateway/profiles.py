@@ -14,6 +14,7 @@ from services.ocpp_gateway.capability import Rung
 from services.ocpp_gateway.card import bears_two_periods, may_end
 from services.ocpp_gateway.config import PROFILE_S, RAISE_SPACING_S, RENEW_AFTER_S
 from services.ocpp_gateway.leases import failsafe_a, in_force_a, is_live, written_a
+from services.ocpp_gateway.phasing import is_due, phases_to_write
 from services.ocpp_gateway.profile16 import (
     Wanted,
     charging_profile,
@@ -33,14 +34,13 @@ UPDATE: Final = "UpdateDynamicSchedule"
 
 def _wanted_running(outlet: Outlet, station: Station, now_s: float) -> Wanted | None:
     """Return the working profile that is due, None while the one in force will do."""
-    if not _is_due(outlet, now_s):
-        return None
     rung = ladder.running_rung(station, outlet.transaction is not None)
-    if rung is None:
+    if rung is None or not (_is_due(outlet, now_s) or is_due(outlet, station, rung, now_s)):
         return None
     if needs_floor(rung, outlet, station):
         return _wanted_idle(outlet, station)
-    return Wanted(rung=rung, limit_a=written_a(outlet, now_s), ends=is_live(outlet, now_s))
+    phases = phases_to_write(outlet, station, rung, now_s)
+    return Wanted(rung=rung, limit_a=written_a(outlet, now_s), ends=is_live(outlet, now_s), phases=phases)
 
 
 def needs_floor(rung: Rung, outlet: Outlet, station: Station) -> bool:
@@ -96,27 +96,38 @@ def is_raise(outlet: Outlet, profile: Wanted, now_s: float) -> bool:
     return in_force is not None and profile.limit_a > in_force + SAME_A
 
 
-def cut_due(station: Station, moment: Moment) -> Flight | None:
+Due = list[tuple[Outlet, Wanted]]
+
+
+def due(station: Station, now_s: float) -> Due:
+    """Return the outlets that need a profile now, each with it; mostly none."""
+    found: Due = []
+    for outlet in station.outlets:
+        profile = wanted(outlet, station, now_s)
+        if profile is not None:
+            found.append((outlet, profile))
+    return found
+
+
+def cut_of(found: Due, station: Station, moment: Moment) -> Flight | None:
     """Return the write that lowers an outlet, the deepest first; nothing else goes before it."""
     now_s = moment.now_s
-    due = [
+    cuts = [
         (profile.limit_a - (in_force_a(outlet, now_s) or outlet.plan.max_a), outlet, profile)
-        for outlet in station.outlets
-        if (profile := wanted(outlet, station, now_s)) is not None and is_cut(outlet, profile, now_s)
+        for outlet, profile in found
+        if is_cut(outlet, profile, now_s)
     ]
-    if not due:
+    if not cuts:
         return None
-    _, outlet, profile = min(due, key=lambda item: item[0])
+    _, outlet, profile = min(cuts, key=lambda item: item[0])
     return write(outlet, profile, station, moment)
 
 
-def other_due(station: Station, moment: Moment) -> Flight | None:
+def other_of(found: Due, station: Station, moment: Moment) -> Flight | None:
     """Return the next raise or renewal; raises wait until the last one to this station is 10 s old."""
     now_s = moment.now_s
-    for outlet in station.outlets:
-        profile = wanted(outlet, station, now_s)
-        if profile is None:
-            continue
+    for outlet, needed in found:
+        profile = needed
         if is_raise(outlet, profile, now_s) and now_s - station.raised_s < RAISE_SPACING_S:
             in_force = in_force_a(outlet, now_s)
             expiring = outlet.working is not None and now_s - outlet.working.sent_s >= RENEW_AFTER_S
@@ -135,7 +146,14 @@ def _resumes(outlet: Outlet, limit_a: float) -> bool:
 def _call(outlet: Outlet, profile: Wanted, station: Station, moment: Moment) -> tuple[str, dict[str, Any]]:
     """Return the call that writes a profile, or that only changes the limit of a dynamic one."""
     held, rung = outlet.working, profile.rung
-    if is_dynamic(profile, outlet, station) and held is not None and held.dynamic and held.sent_s != LOST_S:
+    same_lines = held is not None and held.phases == profile.phases
+    if (
+        is_dynamic(profile, outlet, station)
+        and held is not None
+        and held.dynamic
+        and held.sent_s != LOST_S
+        and same_lines
+    ):
         limit = rate(profile.limit_a, rung, outlet, station)
         update = {"chargingProfileId": profile_id(rung, outlet.plan.connector, station.learned)}
         return UPDATE, {**update, "scheduleUpdate": {"limit": limit}}
@@ -170,6 +188,7 @@ def write(outlet: Outlet, profile: Wanted, station: Station, moment: Moment) -> 
             seq=lease.setpoint.seq if lease is not None else 0,
             endless=endless,
             dynamic=ending.how == "offline",
+            phases=profile.phases,
             resumes=_resumes(outlet, profile.limit_a),
         ),
         setpoint=lease.setpoint if lease is not None else None,

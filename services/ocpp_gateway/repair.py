@@ -55,7 +55,7 @@ def _bound_a(limit_a: float) -> float:
     return limit_a * (1 + SHARE) + MARGIN_A
 
 
-class Shown(Struct, frozen=True):
+class Shown(Struct, frozen=True, gc=False):
     """What one sample shows, A per line; `offered_a` None = this message did not tell, what is old does not count."""
 
     drawn_a: float

@@ -30,14 +30,14 @@ Lines = tuple[float | None, float | None, float | None]
 NO_LINES: Final[Lines] = (None, None, None)
 
 
-class Wiring(Struct, frozen=True):
+class Wiring(Struct, frozen=True, gc=False):
     """What reading an outlet's samples needs to know."""
 
     lines: int
     voltage_v: float
 
 
-class Sampled(Struct, frozen=True, kw_only=True):
+class Sampled(Struct, frozen=True, gc=False, kw_only=True):
     """What one MeterValues tells, in our units."""
 
     measured_at: datetime | None
@@ -50,7 +50,11 @@ class Sampled(Struct, frozen=True, kw_only=True):
     derived: bool
 
 
-class Register(Struct):
+NOTHING: Final[list[float | None]] = [None, None, None]
+"""Lines of which none was told."""
+
+
+class Register(Struct, gc=False):
     """The values of one measurand while a message is read."""
 
     lines: list[float | None]
@@ -66,7 +70,7 @@ def scale_of(unit: str | None, wanted: str) -> float | None:
     return _SCALES.get(name[0]) if name[1:] == wanted else None
 
 
-class Slot(Struct, frozen=True):
+class Slot(Struct, frozen=True, gc=False):
     """Where a sample belongs: measurand, line (or None = total, -1 = neutral), factor to the base unit, bound."""
 
     measurand: str
@@ -139,10 +143,10 @@ def _read(values: list[Sample], *, closing: bool) -> dict[str, Register]:
 
 def _sum(register: Register | None) -> float | None:
     """Return the total, or the sum of the phases when there is no total (row 35)."""
-    if register is None:
-        return None
+    if register is None or register.total is not None:
+        return None if register is None else register.total
     per_line = [value for value in register.lines if value is not None]
-    return register.total if register.total is not None else sum(per_line) if per_line else register.neutral
+    return sum(per_line) if per_line else register.neutral
 
 
 def _lines_used(single_a: float, power_w: float | None, voltage_v: float, lines: int) -> int:
@@ -160,15 +164,16 @@ def _of_lines(register: Register, wiring: Wiring) -> tuple[float, ...]:
 
 def _currents(found: dict[str, Register], wiring: Wiring, voltage_v: float) -> tuple[tuple[float, ...] | None, bool]:
     """Return A per line and whether they are derived from another value; None when nothing tells them."""
-    register, power = found.get("current.import"), found.get("power.active.import")
-    power_w = _sum(power)
-    if register is not None and any(value is not None for value in register.lines):
+    register = found.get("current.import")
+    if register is not None and register.lines != NOTHING:
         return _of_lines(register, wiring), False
+    power = found.get("power.active.import")
+    power_w = _sum(power)
     single_a = None if register is None else register.total if register.total is not None else register.neutral
     if single_a is not None:
         used = _lines_used(single_a, power_w, voltage_v, wiring.lines)
         return tuple(single_a if line < used else 0.0 for line in range(wiring.lines)), False
-    if power is not None and any(value is not None for value in power.lines):
+    if power is not None and power.lines != NOTHING:
         return tuple(value / voltage_v for value in _of_lines(power, wiring)), True
     if power_w is None:
         return None, False

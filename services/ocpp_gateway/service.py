@@ -16,6 +16,7 @@ from evenload.runtime.service import Context
 from evenload.runtime.settings import Settings
 from evenload.runtime.site_config import watch_sites
 from services.ocpp_gateway.drivers import tls
+from services.ocpp_gateway.drivers.drain import let_go
 from services.ocpp_gateway.drivers.gateway import Gateway
 from services.ocpp_gateway.drivers.records import StationRecords, TransactionIds, tag_key
 from services.ocpp_gateway.drivers.sockets import StationServer
@@ -118,4 +119,7 @@ async def _listen(ctx: Context, gateway: Gateway, files: TlsFiles | None, metric
             await server.close(1001, "restarting")
 
     ctx.spawn("stations' server", drain, drains=True)
+    pct = ctx.settings.ocpp_drain_pct
+    if pct > 0:
+        ctx.leave_slowly(partial(let_go, gateway, pct, ctx.log.info))
     return server.port

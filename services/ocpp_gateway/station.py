@@ -40,7 +40,7 @@ LOST_S: Final = -1e9
 RUNNING: Final[frozenset[LoadStatus]] = frozenset({"charging", "suspended_ev", "suspended_evse"})
 
 
-class Lease(Struct, frozen=True):
+class Lease(Struct, frozen=True, gc=False):
     """The newest setpoint and until when it holds; `cause_s` = when the fact behind it arrived, None = a renewal."""
 
     setpoint: Setpoint
@@ -48,7 +48,7 @@ class Lease(Struct, frozen=True):
     cause_s: float | None = None
 
 
-class Written(Struct, frozen=True, kw_only=True):
+class Written(Struct, frozen=True, gc=False, kw_only=True):
     """A profile that the station accepted; `ends_s` None = it does not end by itself."""
 
     limit_a: float
@@ -61,11 +61,13 @@ class Written(Struct, frozen=True, kw_only=True):
     """It should end by itself and cannot: nothing is gained by writing it again."""
     dynamic: bool = False
     """2.1: its limit can be changed without writing it anew; it ends when the station is offline."""
+    phases: int | None = None
+    """How many lines it says the vehicle may use; None = it says nothing of it, which means all."""
     resumes: bool = False
     """The limit before it was a pause: some stations ignore the first one after that (row 20)."""
 
 
-class Reading(Struct, frozen=True):
+class Reading(Struct, frozen=True, gc=False):
     """Samples and when they reached us."""
 
     sample: Sampled
@@ -73,21 +75,21 @@ class Reading(Struct, frozen=True):
     at_s: float
 
 
-class Over(Struct, frozen=True):
+class Over(Struct, frozen=True, gc=False):
     """Draws above the setpoint: since when and in how many samples."""
 
     since_s: float
     samples: int
 
 
-class Pause(Struct, frozen=True):
+class Pause(Struct, frozen=True, gc=False):
     """A vehicle whose transaction is over because it had to pause: how, and since when."""
 
     how: Literal["ended", "stopped", "inoperative"]
     since_s: float
 
 
-class Needs(Struct, frozen=True):
+class Needs(Struct, frozen=True, gc=False):
     """What a vehicle told of itself by ISO 15118 (2.x); None = it did not."""
 
     energy_wh: float | None = None
@@ -95,7 +97,7 @@ class Needs(Struct, frozen=True):
     leaves_at: datetime | None = None
 
 
-class Sequence(Struct, frozen=True, kw_only=True):
+class Sequence(Struct, frozen=True, gc=False, kw_only=True):
     """2.x: numbers of the events of one transaction that reached us, until the next transaction."""
 
     transaction: str
@@ -110,7 +112,7 @@ class Sequence(Struct, frozen=True, kw_only=True):
     """The station says that none of them waits to be sent, or cannot tell."""
 
 
-class Outlet(Struct, frozen=True, kw_only=True):
+class Outlet(Struct, frozen=True, gc=False, kw_only=True):
     """One connector that a load names."""
 
     plan: OutletPlan
@@ -128,6 +130,10 @@ class Outlet(Struct, frozen=True, kw_only=True):
     lease: Lease | None = None
     epoch: int = 0
     epoch_s: float = -1e9
+    phases: int | None = None
+    """How many lines its station was last told to use; None = it was not told in this transaction."""
+    phases_refused: bool = False
+    """Its station refused a number of lines in this transaction."""
     working: Written | None = None
     default: Written | None = None
     reading: Reading | None = None
@@ -172,7 +178,7 @@ class Outlet(Struct, frozen=True, kw_only=True):
     """Kinds of alert that are raised for this outlet now."""
 
 
-class Step(Struct, frozen=True):
+class Step(Struct, frozen=True, gc=False):
     """A call of the setup sequence; `others` are values to try when this one is rejected."""
 
     kind: FlightKind
@@ -181,7 +187,7 @@ class Step(Struct, frozen=True):
     others: tuple[str, ...] = ()
 
 
-class Flight(Struct, frozen=True, kw_only=True):
+class Flight(Struct, frozen=True, gc=False, kw_only=True):
     """Our call that waits for its answer; at most one for each station."""
 
     kind: FlightKind
@@ -199,7 +205,7 @@ class Flight(Struct, frozen=True, kw_only=True):
     step: Step | None = None
 
 
-class Link(Struct, frozen=True, kw_only=True):
+class Link(Struct, frozen=True, gc=False, kw_only=True):
     """The connection, and how far setting the station up has come."""
 
     token: str
@@ -212,7 +218,7 @@ class Link(Struct, frozen=True, kw_only=True):
     version: str = "1.6"
 
 
-class StationClock(Struct, frozen=True):
+class StationClock(Struct, frozen=True, gc=False):
     """The station's clock against ours: its UTC − our UTC, s; a candidate is believed when a second one agrees."""
 
     offset_s: float = 0.0
@@ -220,7 +226,7 @@ class StationClock(Struct, frozen=True):
     candidate_at_s: float = 0.0
 
 
-class Station(Struct, frozen=True, kw_only=True):
+class Station(Struct, frozen=True, gc=False, kw_only=True):
     """One station, whole."""
 
     plan: StationPlan
@@ -246,7 +252,7 @@ class Station(Struct, frozen=True, kw_only=True):
     """2.1: streams that it opened for them, (id, EVSE)."""
 
 
-class Moment(Struct, frozen=True, kw_only=True):
+class Moment(Struct, frozen=True, gc=False, kw_only=True):
     """What a step may know besides the state: the times, an unused transaction id, the key that hashes id tags."""
 
     now_s: float
@@ -268,7 +274,7 @@ class Reported(Struct, frozen=True):
     report: Report
 
 
-class Changed(Struct, frozen=True):
+class Changed(Struct, frozen=True, gc=False):
     """Publish the load's state now."""
 
     connector: int

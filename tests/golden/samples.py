@@ -44,6 +44,7 @@ SETPOINT = events.Setpoint(
     setpoint_a=10.4,
     issued_at=AT,
     valid_s=15.0,
+    phases=1,
     epoch=2,
     reason="10.4 A (circuit garage L2)",
     cause="reading p1",
@@ -63,6 +64,7 @@ WINDOW = schedules.ScheduleWindow(when="mon-fri 22:00-06:00", mode="standard", m
 NEED = plans.Need(by="mon-fri 07:00", energy_wh=40_000.0, soc_pct=80.0, target_c=55.0, battery_wh=60_000.0, meter="ev")
 DECIDED = events.LoadDecision(
     load="wallbox",
+    lines=1,
     mode="solar_priority",
     by_hand=True,
     by_schedule=True,
@@ -135,6 +137,7 @@ _SAMPLES: tuple[msgspec.Struct, ...] = (
         needs_wh=22_000.0,
         vehicle_max_a=16.0,
         leaves_at=AT,
+        phases=1,
         epoch=2,
     ),
     SETPOINT,

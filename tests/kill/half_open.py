@@ -110,6 +110,30 @@ class Holder:
         return self.station.transaction is not None and self.allowed_a() == LIMIT_A
 
 
+async def renew(bus: Bus, holders: list[Holder], utc: Utc) -> None:
+    """Publish the holders' setpoints each 4 s, as an allocator does."""
+    while True:
+        for holder in holders:
+            load = holder.name.lower()
+            setpoint = Setpoint(site="half", load=load, setpoint_a=LIMIT_A, issued_at=utc(), epoch=1)
+            bus.publish(subjects.setpoint("half", load), setpoint)
+        await asyncio.sleep(RENEW_S)
+
+
+async def faults_in(bus: Bus, log: Log, holders: list[Holder]) -> list[str]:
+    """Return what the stream of transactions lacks, or has twice."""
+    pattern = subjects.transactions("half")
+    events = [msgspec.json.decode(data) async for _, data in bus.read("transactions", pattern)]
+    faults = faults_of([each for each in events if each["station"].startswith("K")], log)
+    kept = Counter((each["type"], each["station"], each["transaction"]) for each in events)
+    for holder in holders:
+        transaction = str(holder.started[0]) if len(holder.started) == 1 else "?"
+        for kind in ("TransactionStarted", "TransactionEnded"):
+            if kept[kind, holder.name, transaction] != 1:
+                faults.append(f"{holder.name}: {kind} of {holder.started} is there {kept}")
+    return faults
+
+
 class HalfOpen:
     """The stations on both sides of the cut."""
 
@@ -131,7 +155,7 @@ class HalfOpen:
         await self._bus.subscribe(subjects.load_state("half"), self._on_state)
         holding = [asyncio.create_task(each.client.run(self._stopping)) for each in self.holders]
         making = [asyncio.create_task(each.live()) for each in self.makers]
-        renewing = asyncio.create_task(self._renew())
+        renewing = asyncio.create_task(renew(self._bus, self.holders, self._utc))
         found = Found(cut_s=cut_s, held=len(self.holders))
         try:
             await until(self._settled, SETTLE_S, "every station charges under its setpoint")
@@ -139,7 +163,7 @@ class HalfOpen:
             await self._back(found)
             await self._finish(making)
             found.transactions = len(self.log.made) + len(self.holders)
-            found.faults += await self._faults()
+            found.faults += await faults_in(self._bus, self.log, self.holders)
         finally:
             self._stopping.set()
             for task in (*making, renewing):
@@ -150,14 +174,6 @@ class HalfOpen:
     def _on_state(self, subject: str, data: bytes) -> None:
         state = msgspec.json.decode(data)
         self._reachable[state["load"]] = state["reachable"]
-
-    async def _renew(self) -> None:
-        while True:
-            for holder in self.holders:
-                load = holder.name.lower()
-                setpoint = Setpoint(site="half", load=load, setpoint_a=LIMIT_A, issued_at=self._utc(), epoch=1)
-                self._bus.publish(subjects.setpoint("half", load), setpoint)
-            await asyncio.sleep(RENEW_S)
 
     def _settled(self) -> bool:
         return all(each.holds() and each.station.drawn_a == LIMIT_A for each in self.holders) and bool(self.log.made)
@@ -206,18 +222,6 @@ class HalfOpen:
         for holder in self.holders:
             holder.client.unplug()
         await asyncio.wait_for(asyncio.gather(*making, *(each.stopped.wait() for each in self.holders)), SETTLE_S)
-
-    async def _faults(self) -> list[str]:
-        pattern = subjects.transactions("half")
-        events = [msgspec.json.decode(data) async for _, data in self._bus.read("transactions", pattern)]
-        faults = faults_of([each for each in events if each["station"].startswith("K")], self.log)
-        kept = Counter((each["type"], each["station"], each["transaction"]) for each in events)
-        for holder in self.holders:
-            transaction = str(holder.started[0]) if len(holder.started) == 1 else "?"
-            for kind in ("TransactionStarted", "TransactionEnded"):
-                if kept[kind, holder.name, transaction] != 1:
-                    faults.append(f"{holder.name}: {kind} of {holder.started} is there {kept}")
-        return faults
 
 
 async def real(folder: Path, cut_s: float, *, holders: int, makers: int) -> Found:

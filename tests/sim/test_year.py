@@ -44,7 +44,8 @@ def test_every_strategy_is_a_site_file_that_is_accepted(strategy: str) -> None:
 def test_the_table_is_put_between_its_marks(tmp_path: Path) -> None:
     paper = tmp_path / "year.md"
     paper.write_text("before\n<!-- table -->\nold\n<!-- end of table -->\nafter\n", encoding="utf-8")
-    tally = Tally("plans", sun_wh=1000.0, exported_wh=250.0)
+    loads = dict.fromkeys(("car", "heat_pump", "pool", "tank"), 0.0)
+    tally = Tally("plans", sun_wh=1000.0, exported_wh=250.0, loads_wh=loads)
     put_in(paper, [tally])
     text = paper.read_text(encoding="utf-8")
     assert text == f"before\n<!-- table -->\n{table([tally])}\n<!-- end of table -->\nafter\n"

@@ -1,5 +1,6 @@
 """A foreign station's whole cycle: boot, status, start, setpoint, profile, meter values, stop."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -94,8 +95,9 @@ async def test_rejected_profiles_climb_the_ladder_and_the_winner_is_kept(world: 
         world.set("wallbox", 16.0)
         await world.wait_for(lambda subject, message: message.get("type") == "Applied", 20.0)
         await station.call(call.Heartbeat())
-    record = world.gateway._record("cp001")
-    assert record is not None
+    async with asyncio.timeout(5):
+        while (record := world.gateway._record("cp001")) is None or "running" not in record.learned:
+            await asyncio.sleep(0.01)
     assert record.learned["running"] == "tx/W/0"
     ctx, gateway, _ = await start_gateway(MemoryBus("restarted", world.network, SystemClock()))
     restarted = gateway.sessions["cp001"].station.learned

@@ -18,6 +18,8 @@ from tests.property.allocator.rules import TOLERANCE_MA, URGENCY, Rules, least_m
 
 STEP_MA = 100
 BIG = 1e5
+OTHERS_MOST = 16
+"""So many sets of loads that only fit together are passed over before the search for a better decision ends."""
 Terms = dict[int, float]
 
 
@@ -304,27 +306,73 @@ def _started(model: Model, names: list[str]) -> dict[int, float]:
 
 
 def better(case: Case, rules: Rules, amounts: Mapping[str, int]) -> dict[str, int] | None:
-    """Return amounts before `amounts` in lexicographic order, proven by the rules; None when there are none."""
+    """Return amounts before `amounts` in lexicographic order, proven by the rules; None when there are none.
+
+    They must be reached by raising one load after the other, with every rule kept on the way: loads start one by one,
+    and when one stops the others must not be left without what they may draw from (faults.md C1).
+    """
     model = Model(case, rules)
-    mine = {model.x[name]: amounts[name] / STEP_MA for name in model.names}
-    mine.update({model.on[name]: float(amounts[name] > 0) for name in model.names})
+    mine = _of(model, amounts)
     fixed: dict[int, float] = {}
     for stage in stages(model):
         have = sum(weight * mine[number] for number, weight in stage.items())
         most = sum(weight * model.high[number] for number, weight in stage.items())
         if have < most - 0.5:
-            found = model.best(stage, fixed)
-            if found is not None and sum(weight * found[number] for number, weight in stage.items()) > have + 0.5:
-                other = model.amounts(found)
-                if rules.holds(other) and _value(model, stage, other) > have:
-                    return other
+            other = _reachable_better(model, stage, fixed, have)
+            if other is not None:
+                return other
         fixed.update({number: mine[number] for number in stage})
     return None
 
 
-def _value(model: Model, stage: Mapping[int, float], amounts: Mapping[str, int]) -> float:
+def _reachable_better(
+    model: Model, stage: Mapping[int, float], fixed: Mapping[int, float], have: float
+) -> dict[str, int] | None:
+    """Return what is worth more in a stage and is reached load by load; the solver is asked for other loads to be on
+    while what it finds is not."""
+    kept = len(model.rows)
+    for _ in range(OTHERS_MOST):
+        found = model.best(stage, fixed)
+        if found is None or sum(weight * found[number] for number, weight in stage.items()) <= have + 0.5:
+            break
+        other = model.amounts(found)
+        if not model.rules.holds(other):
+            break
+        near = reached(model, other)
+        if _value(model, stage, near) > have and all(_of(model, near)[number] == fixed[number] for number in fixed):
+            return near
+        is_on = {model.on[name]: other[name] > 0 for name in model.names}
+        model.at_most({number: 1.0 if on else -1.0 for number, on in is_on.items()}, sum(is_on.values()) - 1)
+    del model.rows[kept:]
+    return None
+
+
+def reached(model: Model, goal: Mapping[str, int]) -> dict[str, int]:
+    """Return how far towards `goal` loads can rise one after the other, in steps, with every rule kept.
+
+    The order does not matter: a raise takes from no limit that another load of the goal then lacks.
+    """
+    now, moves = dict.fromkeys(goal, 0), True
+    while moves:
+        moves = False
+        for name, most in goal.items():
+            while now[name] < most:
+                more = now[name] + STEP_MA if now[name] else least_ma(model.case.site, name)
+                if not model.rules.holds({**now, name: more}):
+                    break
+                now[name], moves = more, True
+    return now
+
+
+def _of(model: Model, amounts: Mapping[str, int]) -> dict[int, float]:
+    """Return the variables that `amounts` stand for."""
     values = {model.x[name]: amounts[name] / STEP_MA for name in model.names}
     values.update({model.on[name]: float(amounts[name] > 0) for name in model.names})
+    return values
+
+
+def _value(model: Model, stage: Mapping[int, float], amounts: Mapping[str, int]) -> float:
+    values = _of(model, amounts)
     return sum(weight * values[number] for number, weight in stage.items())
 
 

@@ -32,3 +32,18 @@ def test_an_overload_warms_the_breaker_and_a_site_that_went_is_forgotten() -> No
     assert heat("L3") == 0.0
     metrics.forget("home", (), ())
     assert heat("L1") is None
+
+
+def test_a_scrape_shows_the_newest_decision_and_nothing_of_a_site_that_went() -> None:
+    registry = CollectorRegistry()
+    metrics = AllocatorMetrics(registry)
+
+    def grid(phase: str) -> float | None:
+        return registry.get_sample_value("evenload_grid_amperes", {"site": "home", "phase": phase})
+
+    metrics.decided(decision(PerPhase(20.0, 0.0, -5.0)), 0, 100.0)
+    metrics.decided(decision(PerPhase(12.0, 0.0, -5.0)), 0, 101.0)
+    assert (grid("L1"), grid("L3")) == (12.0, -5.0)
+    metrics.decided(decision(PerPhase(13.0, 0.0, -5.0)), 0, 102.0)
+    metrics.forget("home", (), ())
+    assert grid("L1") is None
