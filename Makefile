@@ -100,11 +100,15 @@ integration: setup system  ## tests with real servers and sockets
 
 .PHONY: bench
 bench: setup  ## measure decisions, reading-to-station latency, gateway calls; ratios count, absolute figures drift
-	@for bench in decision latency gateway storm; do $(BIN)/python -m bench.$$bench; echo; done
+	@for bench in decision latency gateway tls_memory storm; do $(BIN)/python -m bench.$$bench; echo; done
 
 .PHONY: tx-kill
 tx-kill: setup  ## N=200: kill -9 gateway and server amid transactions; none may be lost, doubled or clash
 	@$(BIN)/python -m tests.kill --rounds $(or $(N),200) --seed $(or $(SEED),1)
+
+.PHONY: half-open
+half-open: setup  ## CUT="60 150": cut the stations' link half-open for so many seconds amid transactions
+	@$(BIN)/python -m tests.kill.half_open --cut $(or $(CUT),60 150)
 
 .PHONY: fuzz
 fuzz: setup  ## N=1000000: hostile input to the gateway's cores, made from the OCPP schemas
@@ -117,6 +121,15 @@ fuzz-socket: setup  ## N=100000: the same over sockets to a gateway process
 .PHONY: intruders
 intruders: setup  ## N=10000: connects without the right password; none may get in or put a station out
 	@$(BIN)/python -m tests.fuzz intruders --number $(or $(N),10000) --seed $(or $(SEED),1)
+
+.PHONY: devices
+devices: setup  ## N=200 SECONDS=30: meters read each second on one core: CPU, age of readings
+	@$(BIN)/python -m bench.devices $(or $(N),200) $(or $(SECONDS),30)
+
+.PHONY: pictures
+pictures: setup system  ## MINUTES=5: the dashboards' key panels from a real Prometheus that scrapes the demo, for the README
+	@$(BIN)/python -m bench.pictures --minutes $(or $(MINUTES),5)
+
 .PHONY: replay
 replay: setup  ## F=FILE: make the decisions of a record again; without F a simulated day of four loads, and how long it takes
 	@$(if $(F),$(BIN)/evenload replay $(F),$(BIN)/python -m bench.replay)
@@ -146,8 +159,9 @@ wiring: setup  ## DAYS=100 HOMES=3: wrong wiring found, right wiring left alone,
 takeover: setup  ## N=20: allocators killed, paused, ended under load: takeover times, stale setpoints
 	@$(BIN)/python -m bench.takeover --rounds $(or $(N),20)
 .PHONY: load
-load: setup  ## SITES=1000 LOADS=10 ALLOCATORS=2: many sites at once: reading to setpoint, CPU, memory
-	@$(BIN)/python -m bench.load --sites $(or $(SITES),1000) --loads $(or $(LOADS),10) --allocators $(or $(ALLOCATORS),2)
+load: setup  ## SITES=1000 LOADS=10 ALLOCATORS=2 MOVE=1: many sites at once: reading to setpoint, CPU, memory, moves
+	@$(BIN)/python -m bench.load --sites $(or $(SITES),1000) --loads $(or $(LOADS),10) --allocators $(or $(ALLOCATORS),2) \
+	  $(if $(MOVE),--move)
 
 .PHONY: dynamics
 dynamics: setup  ## overloads, stops and energy in closed loop, a cloudy day beside a peer; PLOT=FILE draws the trade-off
@@ -155,6 +169,14 @@ dynamics: setup  ## overloads, stops and energy in closed loop, a cloudy day bes
 .PHONY: thermal
 thermal: setup  ## N=100 DAYS=30: synthetic tanks and rooms: are they learned, are their deadlines met
 	@$(BIN)/python -m bench.thermal --bodies $(or $(N),100) --days $(or $(DAYS),30)
+
+.PHONY: days
+days: setup  ## the demo home on a summer and a winter day, closed loop; docs/pictures/days.svg, evenload why
+	@$(BIN)/python -m bench.days --picture docs/pictures/days.svg --keep tests/golden/days/decisions.jsonl
+
+.PHONY: year
+year: setup  ## SEED=1: a simulated year, each mode beside plans, schedules and no control; docs/year.md and its pictures
+	@$(BIN)/python -m bench.year --seed $(or $(SEED),1) --paper docs/year.md
 
 .PHONY: lock
 lock: setup  ## pin the newest allowed versions in requirements*.txt

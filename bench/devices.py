@@ -1,6 +1,7 @@
 """200 devices polled each second by meter_ingest on one core: CPU, and the age of the last reading of each.
 
-The devices run in a process of their own (`bench.meters`). Run: python bench/devices.py [COUNT] [SECONDS]
+The devices run in a process of their own (`bench.meters`).
+Run: make devices N=200, or python -m bench.devices [COUNT] [SECONDS]
 """
 
 import asyncio

@@ -14,6 +14,7 @@ import os
 import resource
 import shutil
 import socket
+import ssl
 import statistics
 import subprocess
 import sys
@@ -183,13 +184,15 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-async def gathered(port: int, numbers: range, *, muted: bool = False) -> list[LightStation]:
+async def gathered(
+    port: int, numbers: range, *, muted: bool = False, context: ssl.SSLContext | None = None
+) -> list[LightStation]:
     """Return these stations, connected and booted, a few hundred at a time; `muted` ones leave calls waiting."""
     places = asyncio.Semaphore(AT_ONCE)
 
     async def one(place: int) -> LightStation:
         async with places:
-            station = await LightStation.connect(f"S{place}", port)
+            station = await LightStation.connect(f"S{place}", port, context=context)
             if muted:
                 station.mute()
             await station.boot()

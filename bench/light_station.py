@@ -7,6 +7,7 @@ zeros, which leaves the data as they are (RFC 6455).
 import asyncio
 import base64
 import itertools
+import ssl
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -37,11 +38,20 @@ class LightStation(asyncio.Protocol):
 
     @classmethod
     async def connect(
-        cls, name: str, port: int, *, password: str = "", answerer: Answerer | None = None
+        cls,
+        name: str,
+        port: int,
+        *,
+        password: str = "",
+        answerer: Answerer | None = None,
+        context: ssl.SSLContext | None = None,
     ) -> "LightStation":
-        """Return a station whose handshake was accepted. Raises `Refused`, `OSError`."""
+        """Return a station whose handshake was accepted, over TLS with a context. Raises `Refused`, `OSError`."""
         loop = asyncio.get_running_loop()
-        transport, station = await loop.create_connection(lambda: cls(name, answerer), "127.0.0.1", port)
+        host = "localhost" if context is not None else None
+        transport, station = await loop.create_connection(
+            lambda: cls(name, answerer), "127.0.0.1", port, ssl=context, server_hostname=host
+        )
         lines = [
             f"GET /{name} HTTP/1.1",
             "Host: x",

@@ -5,8 +5,11 @@ nats-server with ALLOCATORS real allocators; the gateways and meters are this on
 were told. Every 20 s each site's L1 passes its limit by 0.5 A in one reading and falls back in the next: the first
 reading must lead to a lower setpoint, and the time to it is measured from its publishing here to its arrival here.
 
+With --move another allocator joins under this load and is told to end again: how many sites moved, after how long the
+last of them was commanded by its new owner, and the longest that any load went without a setpoint (the lease is 15 s).
+
 The figures hold for this machine with the load's own CPU on it, which is shown too; they drift by two between runs.
-Run: python -m bench.load --sites 1000 [--loads 10] [--allocators 2] [--seconds 60] [--json]
+Run: python -m bench.load --sites 1000 [--loads 10] [--allocators 2] [--seconds 60] [--move] [--json]
 """
 
 import argparse
@@ -16,6 +19,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,7 +40,7 @@ BREAKER_A, MARGIN_A, HOUSE_A, OVER_A = 63.0, 0.5, 20.0, 0.5
 READING_S, STATE_S, STEP_S = 1.0, 5.0, 20
 TICK_S = 0.02
 START_S, WARM_S = 60.0, 40.0
-STALE_S = 5.0
+MOVE_S, LEASE_S = 40.0, 15.0
 _SETPOINT = Codec(Setpoint, "Setpoint")
 SITE = """\
 site: {site}
@@ -59,6 +63,10 @@ class House:
     setpoint_a: list[float]
     over_since_s: float | None = None
     epoch: int = 0
+    heard_s: list[float] = field(default_factory=list)
+    """When each load's last setpoint came."""
+    commanded_s: float = 0.0
+    """When the first setpoint of this epoch came."""
 
 
 @dataclass
@@ -77,15 +85,19 @@ class Load:
     def __init__(self, bus: Bus, sites: int, loads: int) -> None:
         self.bus, self.seen = bus, Seen()
         phases = tuple(number % 3 for number in range(loads))
-        self.houses = {f"s{number}": House(f"s{number}", phases, [0.0] * loads) for number in range(sites)}
+        names = [f"s{number}" for number in range(sites)]
+        now_s = time.monotonic()
+        self.houses = {name: House(name, phases, [0.0] * loads, heard_s=[now_s] * loads) for name in names}
         self.measuring = False
+        self.longest_gap_s = 0.0
 
     def on_setpoint(self, subject: str, data: bytes) -> None:
         """Obey at once; note how long a cut took."""
         setpoint: Setpoint = _SETPOINT.decode(data, subject)
         house, number = self.houses[setpoint.site], int(setpoint.load[1:])
         lowered = setpoint.setpoint_a < house.setpoint_a[number]
-        house.setpoint_a[number], house.epoch = setpoint.setpoint_a, max(house.epoch, setpoint.epoch)
+        house.setpoint_a[number] = setpoint.setpoint_a
+        self._heard(house, number, setpoint.epoch)
         self.seen.setpoints += 1
         if lowered and house.over_since_s is not None:
             if self.measuring:
@@ -93,6 +105,13 @@ class Load:
             house.over_since_s = None
         if lowered:
             self.state(house, number)
+
+    def _heard(self, house: House, number: int, epoch: int) -> None:
+        now_s = time.monotonic()
+        self.longest_gap_s = max(self.longest_gap_s, now_s - house.heard_s[number])
+        house.heard_s[number] = now_s
+        if epoch > house.epoch:
+            house.epoch, house.commanded_s = epoch, now_s
 
     async def run(self, seconds: float) -> None:
         """Send readings and states, spread evenly over their periods, and fall behind rather than burst."""
@@ -156,7 +175,9 @@ def site_text(name: str, loads: int) -> str:
     return SITE.format(site=name, breaker_a=BREAKER_A, loads="\n".join(lines))
 
 
-async def measure(folder: Path, sites: int, loads: int, *, allocators: int, seconds: float) -> dict[str, Any]:
+async def measure(
+    folder: Path, sites: int, loads: int, *, allocators: int, seconds: float, move: bool = False
+) -> dict[str, Any]:
     """Return all figures."""
     async with broker(folder) as (url, bus), processes() as running:
         load = Load(bus, sites, loads)
@@ -167,10 +188,9 @@ async def measure(folder: Path, sites: int, loads: int, *, allocators: int, seco
             await bucket.put(name, encode(record))
         ports = [free_port() for _ in range(allocators)]
         for port in ports:
-            environment = {"EVENLOAD_NATS_URL": url, "EVENLOAD_HTTP_PORT": str(port)}
-            running.append(await Running.start(sys.executable, "-m", "services.allocator", **environment))
+            running.append(await allocator(url, port))
         for each in running:
-            await until(lambda each=each: any("ready" in line for line in each.lines), START_S, "an allocator is ready")
+            await ready(each)
         await bus.subscribe(subjects.setpoint(), load.on_setpoint)
         print(f"{sites} sites × {loads} loads, {allocators} allocators: warming up for {WARM_S:g} s", file=sys.stderr)
         await load.run(WARM_S)
@@ -181,7 +201,7 @@ async def measure(folder: Path, sites: int, loads: int, *, allocators: int, seco
         await load.run(seconds)
         passed_s = time.monotonic() - began_s
         cpu = {name: (cpu_s(pid) - before[name]) / passed_s for name, pid in pids.items()}
-        return {
+        found = {
             **_latency(load.seen),
             "behind_s": passed_s - seconds,
             "cpu": cpu,
@@ -190,6 +210,58 @@ async def measure(folder: Path, sites: int, loads: int, *, allocators: int, seco
             "setpoints_per_s": load.seen.setpoints / passed_s,
             "sites_owned": [await _owned(port) for port in ports],
         }
+        return found | {"moves": [await joined(load, url, running), await left(load, running)] if move else []}
+
+
+async def allocator(url: str, port: int) -> Running:
+    """Start an allocator."""
+    environment = {"EVENLOAD_NATS_URL": url, "EVENLOAD_HTTP_PORT": str(port)}
+    return await Running.start(sys.executable, "-m", "services.allocator", **environment)
+
+
+async def ready(running: Running) -> None:
+    """Return when it is ready."""
+    await until(lambda: any("ready" in line for line in running.lines), START_S, "an allocator is ready")
+
+
+async def joined(load: Load, url: str, running: list[Running]) -> dict[str, Any]:
+    """Start one more allocator under load; return what moved to it."""
+
+    async def join() -> float:
+        running.append(await allocator(url, free_port()))
+        await ready(running[-1])
+        return time.monotonic()
+
+    return {"what": "one more allocator, from its being ready", **await _moved(load, join)}
+
+
+async def left(load: Load, running: list[Running]) -> dict[str, Any]:
+    """Tell the newest allocator to end, under load; return what moved from it."""
+
+    async def leave() -> float:
+        told_s = time.monotonic()
+        await running.pop().end()
+        return told_s
+
+    return {"what": "one allocator less, from its being told to end", **await _moved(load, leave)}
+
+
+async def _moved(load: Load, change: Callable[[], Awaitable[float]]) -> dict[str, Any]:
+    """Change the allocators while all sites go on; return what moved until nothing more did for a lease's length."""
+    before = {name: house.epoch for name, house in load.houses.items()}
+    load.longest_gap_s = 0.0
+    running = asyncio.create_task(load.run(MOVE_S))
+    since_s = await change()
+    await running
+    moved = [house for name, house in load.houses.items() if house.epoch > before[name]]
+    now_s = time.monotonic()
+    silent = sum(now_s - heard_s > LEASE_S for house in load.houses.values() for heard_s in house.heard_s)
+    return {
+        "sites": len(moved),
+        "last_s": max((house.commanded_s - since_s for house in moved), default=0.0),
+        "longest_gap_s": load.longest_gap_s,
+        "silent": silent,
+    }
 
 
 def _latency(seen: Seen) -> dict[str, float]:
@@ -249,6 +321,11 @@ def show(found: dict[str, Any], sites: int, loads: int) -> None:
     for name, cores in found["cpu"].items():
         print(f"{name:14}{cores:10.2f}{found['memory_mb'][name]:8.0f}")
     print(f"sites of each allocator: {', '.join(map(str, found['sites_owned']))}")
+    for move in found["moves"]:
+        print(
+            f"{move['what']}: {move['sites']} sites moved, the last after {move['last_s']:.1f} s; longest time of a"
+            f" load without a setpoint {move['longest_gap_s']:.1f} s, loads without one at the end {move['silent']}"
+        )
 
 
 def main() -> int:
@@ -258,13 +335,13 @@ def main() -> int:
     parser.add_argument("--loads", type=int, default=10)
     parser.add_argument("--allocators", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--move", action="store_true", help="then let an allocator join and leave under this load")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     asked = parser.parse_args()
+    most = {"allocators": asked.allocators, "seconds": asked.seconds, "move": asked.move}
     folder = Path(tempfile.mkdtemp(prefix="evenload-bench-"))
     try:
-        found = asyncio.run(
-            measure(folder, asked.sites, asked.loads, allocators=asked.allocators, seconds=asked.seconds)
-        )
+        found = asyncio.run(measure(folder, asked.sites, asked.loads, **most))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     if asked.json:

@@ -1,20 +1,25 @@
 """Servers that are compared, each in a process of its own: python -m bench.ocpp_servers WHICH PORT STATIONS.
 
 `ours` is the gateway over a real NATS server, publishing included; `readme` a server as the `ocpp` package's README
-shows; `bare` the least that answers: websockets, msgspec structs, uvloop. It prints `ready` and serves until killed.
+shows; `bare` the least that answers: websockets, msgspec structs, uvloop; `ours-tls` and `bare-tls` are the same with
+TLS. It prints `ready` and serves until killed.
 """
 
 import asyncio
 import contextlib
 import os
+import ssl
 import sys
 import tempfile
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import websockets
+
+CERTIFICATE = str(Path(__file__).parents[1] / "tests" / "integration" / "ocpp_gateway" / "pem" / "server.pem")
 
 
 def site_text(stations: int) -> str:
@@ -24,7 +29,7 @@ def site_text(stations: int) -> str:
     return f"site: bench\ngrid: {{breaker_a: 100}}\n{meters}\nloads:\n{loads}\n"
 
 
-async def run_ours(port: int, stations: int) -> None:
+async def run_ours(port: int, stations: int, certificate: str = "") -> None:
     """Serve with the gateway over a real NATS server; publishing is part of the work."""
     from evenload.runtime.apply import apply_site
     from evenload.runtime.clock import SystemClock
@@ -42,7 +47,8 @@ async def run_ours(port: int, stations: int) -> None:
         bus = await connect_nats(Settings(nats_url=server.url), "bench", "gateway", SystemClock(), wait_s=5)
         await ensure(bus)
         await apply_site(bus, site_text(stations), "bench.yaml", datetime.now(UTC))
-        ctx = Context("ocpp_gateway", bus, SystemClock(), Settings(ocpp_port=port, ocpp_open=True))
+        settings = Settings(ocpp_port=port, ocpp_open=True, ocpp_tls_cert=certificate)
+        ctx = Context("ocpp_gateway", bus, SystemClock(), settings)
         await start(ctx, Pace(rate_hz=1e9, burst=1_000_000_000))
         await _until_told()
 
@@ -123,9 +129,12 @@ def answer_bare(data: bytes) -> bytes:
     )
 
 
-async def run_bare(port: int, stations: int) -> None:
+async def run_bare(port: int, stations: int, certificate: str = "") -> None:
     """Serve with websockets and msgspec alone."""
     del stations
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) if certificate else None
+    if context is not None:
+        context.load_cert_chain(certificate)
 
     async def on_connect(connection: Any) -> None:
         with contextlib.suppress(websockets.ConnectionClosed):
@@ -133,7 +142,7 @@ async def run_bare(port: int, stations: int) -> None:
                 await connection.send(answer_bare(message.encode()).decode())
 
     async with websockets.serve(
-        on_connect, "127.0.0.1", port, subprotocols=[_subprotocol()], compression=None, ping_interval=None
+        on_connect, "127.0.0.1", port, subprotocols=[_subprotocol()], compression=None, ping_interval=None, ssl=context
     ):
         await _until_told()
 
@@ -148,7 +157,13 @@ async def _until_told() -> None:
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 
 
-SERVERS = {"ours": run_ours, "readme": run_readme, "bare": run_bare}
+SERVERS = {
+    "ours": run_ours,
+    "readme": run_readme,
+    "bare": run_bare,
+    "ours-tls": partial(run_ours, certificate=CERTIFICATE),
+    "bare-tls": partial(run_bare, certificate=CERTIFICATE),
+}
 NODE = """
 const {{ RPCServer }} = require('ocpp-rpc');
 const server = new RPCServer({{ protocols: ['ocpp1.6'], strictMode: true }});

@@ -56,7 +56,7 @@ SITE_BOARD = Dashboard(
             (
                 ("{{phase}}", f"evenload_grid_amperes{SITE}"),
                 ("breaker", f"evenload_breaker_amperes{SITE}"),
-                ("failsafe begins", f"-1 * evenload_breaker_amperes{SITE}"),
+                ("breaker, exporting", f"-1 * evenload_breaker_amperes{SITE}"),
             ),
             width=16,
             note="+ import, − export",
@@ -247,6 +247,48 @@ SERVICES_BOARD = Dashboard(
                 ("plug events not sent", "sum(rate(evenload_plug_dropped_total[1m]))"),
                 ("meter events not sent", "sum(rate(evenload_meter_dropped_total[1m]))"),
             ),
+        ),
+        Panel(
+            "NATS: messages",
+            "ops",
+            (
+                (
+                    "{{server}} {{direction}}",
+                    "max by (server, direction) (rate(evenload_nats_messages_total[1m]))",
+                ),
+            ),
+            width=8,
+        ),
+        Panel(
+            "NATS: clients",
+            "none",
+            (
+                ("{{server}} connected", "max by (server) (evenload_nats_connections)"),
+                ("{{server}} cut off, in 1 h", "max by (server) (increase(evenload_nats_slow_consumers_total[1h]))"),
+            ),
+            width=8,
+            note="cut off: did not keep up with what they had subscribed to",
+        ),
+        Panel(
+            "NATS: memory",
+            "bytes",
+            (("{{server}}", "max by (server) (evenload_nats_memory_bytes)"),),
+            width=8,
+        ),
+        Panel(
+            "NATS: kept, of what may be",
+            "percentunit",
+            (
+                (
+                    "{{server}} {{kind}}",
+                    "max by (server, kind) (evenload_nats_store_bytes / evenload_nats_store_limit_bytes)",
+                ),
+            ),
+        ),
+        Panel(
+            "NATS: streams and buckets",
+            "bytes",
+            (("{{stream}}", "topk(10, max by (stream) (evenload_nats_stream_bytes))"),),
         ),
     ),
 )

@@ -7,6 +7,7 @@ from evenload.cli.check import check
 from evenload.cli.demo import demo
 from evenload.cli.detect import detect
 from evenload.cli.doctor import doctor
+from evenload.cli.limits import limits
 from evenload.cli.nats import nats
 from evenload.cli.plan_command import plan_command
 from evenload.cli.probe import probe
@@ -65,6 +66,7 @@ COMMANDS = (
     schema,
     station,
     transactions,
+    limits,
     tag,
     probe,
     detect,

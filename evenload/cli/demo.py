@@ -12,7 +12,7 @@ from evenload.cli.launch import OUTWARD, SERVICES, Launch, keep_running, log_of
 from evenload.cli.ports import free_port
 from evenload.cli.running import default_data_dir
 from evenload.cli.supervisor import Child
-from evenload.simulation.demo_devices import NAMES
+from evenload.simulation.demo_devices import NAMES, missing
 from evenload.simulation.station_faults import FAULTS
 
 EXAMPLES = """\b
@@ -22,6 +22,7 @@ Examples:
   evenload demo --fault zero_ends_session    a wallbox that behaves as some do; --faults lists them
   evenload demo --with huawei --with tasmota-plug
                                   meter, sun and battery by a Huawei's registers, the heater on a Tasmota plug
+  evenload demo --with homeassistant     everything through Home Assistant's entities; --with mqtt over a broker
   evenload status --watch         in a second terminal
   evenload set wallbox mode standard
 \b
@@ -52,6 +53,10 @@ def demo(seed: int, speed: float, others: tuple[str, ...], fault: str | None, *,
         close = get_close_matches(fault, sorted(FAULTS), n=1)
         hint = f"did you mean {close[0]}?" if close else "evenload demo --faults lists them"
         raise click.UsageError(f"--fault: no station behaves as {fault!r}; {hint}")
+    for name in others:
+        lacks = missing(name)
+        if lacks is not None:
+            raise click.UsageError(f"--with {name}: {lacks}")
     if fault is not None:
         click.echo(f"The wallbox is an odd one, {fault}: {_says(fault)}")
     with tempfile.TemporaryDirectory(prefix="evenload-demo-", ignore_cleanup_errors=True) as folder:

@@ -21,6 +21,7 @@ from evenload.cli import running
 from evenload.cli.failures import Failure
 from evenload.cli.follow import follow
 from evenload.cli.live import Watch, show
+from evenload.cli.ports import free_port
 from evenload.cli.running import Running
 from evenload.cli.site import apply_file, in_force
 from evenload.cli.sites import site_records
@@ -41,6 +42,8 @@ from evenload.site.load import load_text
 SERVICES = ("meter_ingest", "plug_control", "ocpp_gateway", "allocator", "planner")
 OUTWARD = "home_assistant"
 """Runs beside them as soon as a site says `mqtt: {discovery: true}`."""
+WATCHER = "planner"
+"""Shows the NATS server's own metrics: the service that no load waits for."""
 HTTP_PORTS = {
     "allocator": 9110,
     "meter_ingest": 9111,
@@ -100,7 +103,7 @@ async def _live(launch: Launch, console: Console) -> None:
         stack.push_async_callback(supervisor.stop)
         stack.callback(say, "stopping")
         await _set_up(launch, bus, supervisor, say=say)
-        services = Services(launch, server.url, supervisor)
+        services = Services(launch, server, supervisor)
         for service in SERVICES:
             services.start(service)
         for record in (await site_records(bus)).values():
@@ -128,7 +131,7 @@ async def _set_up(launch: Launch, bus: NatsBus, supervisor: Supervisor, *, say: 
 
 @contextlib.asynccontextmanager
 async def _server(launch: Launch) -> AsyncIterator[EmbeddedServer]:
-    server = EmbeddedServer(launch.data_dir / "nats", launch.nats_port)
+    server = EmbeddedServer(launch.data_dir / "nats", launch.nats_port, http_port=free_port())
     try:
         await server.start()
     except ServerError as fault:
@@ -175,15 +178,15 @@ def _own_log(launch: Launch) -> Iterator[None]:
 class Services:
     """The services that run; each is started once."""
 
-    def __init__(self, launch: Launch, nats_url: str, supervisor: Supervisor) -> None:
-        self._launch, self._nats_url, self._supervisor = launch, nats_url, supervisor
+    def __init__(self, launch: Launch, server: EmbeddedServer, supervisor: Supervisor) -> None:
+        self._launch, self._server, self._supervisor = launch, server, supervisor
         self.names: list[str] = []
 
     def start(self, name: str) -> None:
         """Start a service that does not run yet."""
         if name not in self.names:
             self.names.append(name)
-            self._supervisor.start(_service(name, self._launch, self._nats_url))
+            self._supervisor.start(_service(name, self._launch, self._server))
 
     def serve(self, record: SiteRecord) -> None:
         """Start what this site needs beside the others."""
@@ -192,17 +195,19 @@ class Services:
             self.start(OUTWARD)
 
 
-def _service(name: str, launch: Launch, nats_url: str) -> Child:
+def _service(name: str, launch: Launch, server: EmbeddedServer) -> Child:
     return Child(
         name=name,
         module=f"services.{name}",
         environment={
-            "EVENLOAD_NATS_URL": nats_url,
+            "EVENLOAD_NATS_URL": server.url,
+            "EVENLOAD_NATS_MONITOR": server.monitor_url if name == WATCHER else "",
             "EVENLOAD_HTTP_PORT": str(launch.http_ports[name]),
             "EVENLOAD_DATA_DIR": str(launch.data_dir),
             "EVENLOAD_OCPP_HOST": launch.ocpp_host,
             "EVENLOAD_OCPP_PORT": str(launch.ocpp_port),
             "EVENLOAD_OCPP_OPEN": "1" if launch.open_stations else "0",
+            "EVENLOAD_OCPP_DRAIN_PCT": "0",
         },
         log=log_of(launch.data_dir, name) if launch.table else None,
     )

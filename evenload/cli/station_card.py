@@ -11,7 +11,7 @@ from evenload.site.overrides import StationOverrides
 PURPOSES: Final = {"tx": "TxProfile", "default": "TxDefaultProfile", "max": "ChargePointMaxProfile"}
 SAME: Final = ("kind", "zero", "min_a", "step_a", "lag_s")
 """Facts that have the same name as their override."""
-OF_TRANSACTIONS: Final = ("start_", "ended_", "strays")
+OF_TRANSACTIONS: Final = ("start_", "ended_", "phases_", "strays")
 """Facts that are no part of the card: what begins so is about transactions."""
 
 

@@ -54,6 +54,7 @@ def _site(name: str, site: SiteView, now_s: float, width: int) -> RenderableType
     parts: list[RenderableType] = [
         _power(site, decision, now_s),
         _loads(site, decision, now_s, width),
+        *_limits(decision),
         *_inputs(decision),
     ]
     parts += [_alert(alert) for _, alert in sorted(site.alerts.items())]
@@ -94,9 +95,13 @@ def _grid_lines(site: SiteView, decision: Decision, now_s: float) -> Iterator[tu
 
 
 def _grid_now(site: SiteView, decision: Decision, now_s: float) -> tuple[PerPhase, float]:
-    """Return the grid current to show and its age where it is old: a meter's newest reading, else the decision's."""
+    """Return the grid current to show and its age where it is old: the meter's newest reading, else the decision's.
+
+    Of two grid meters the decision says what was made of both.
+    """
     found = newest(site, "grid")
-    if found is None or found[0].current_a is None:
+    several = sum(reading.role == "grid" for reading in site.readings.values()) > 1
+    if found is None or found[0].current_a is None or several:
         return decision.grid_a or PerPhase(), 0.0
     reading, at_s = found
     age_s = now_s - at_s
@@ -283,6 +288,14 @@ def _left(timer: Timer, since_s: float) -> str:
 def _seconds(duration_s: float) -> str:
     minutes, seconds = divmod(round(duration_s), 60)
     return f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
+
+
+def _limits(decision: Decision) -> Iterator[Text]:
+    """Yield one line that names the limits from outside that are in force; nothing without one."""
+    held = [limit for limit in decision.limits if limit.limit_w is not None]
+    if held:
+        words = [f"{limit.source} {limit.limit_w:g} W ({limit.state}, {limit.scope})" for limit in held]
+        yield Text(f"limited from outside: {', '.join(words)}", style="yellow")
 
 
 def _inputs(decision: Decision) -> Iterator[Text]:

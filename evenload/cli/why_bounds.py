@@ -1,6 +1,6 @@
 """What each kind of limit says when it bounds a load: the limit with its figures, and what would change it. Pure."""
 
-from evenload.cli.why_case import Case, Sentences
+from evenload.cli.why_case import Case, Sentences, duration
 from evenload.contracts.phases import Phase
 
 BELOW = "Less draw of others below it gives it more."
@@ -52,9 +52,24 @@ def _station(case: Case) -> tuple[str, str]:
 
 
 def _outside(case: Case) -> tuple[str, str]:
-    bound = case.line.bound
-    by = f", by {bound.name}," if bound is not None and bound.name else ""
-    return f"A limit from outside{by} bounds it.", "It ends when its source lifts it; less draw of others helps now."
+    bound, decision = case.line.bound, case.asked.decision
+    name = bound.name if bound is not None else ""
+    limit = next((each for each in decision.limits if each.source == name), None)
+    if limit is None or limit.limit_w is None:
+        by = f", by {name}," if name else ""
+        return f"A limit from outside{by} bounds it.", OUTSIDE_ENDS
+    of = "the whole connection" if limit.scope == "import" else "what the loads draw from the grid, own sun on top"
+    holds = f"The limit of {name} bounds it: {limit.limit_w:g} W for {of}."
+    if limit.state == "failsafe":
+        ends = "" if limit.left_s is None else f", for {duration(max(0.0, limit.left_s - case.asked.age_s))} more"
+        heard = "has never been heard" if limit.heard_s is None else "is not heard any more"
+        return (
+            f"{holds} That is its failsafe: {name} {heard}{ends}.",
+            "It ends when its source is back and sets a limit.",
+        )
+    if limit.told_w is not None and limit.told_w < limit.limit_w:
+        return f"{holds} {name} told {limit.told_w:g} W, which is less than must stay allowed.", OUTSIDE_ENDS
+    return holds, OUTSIDE_ENDS
 
 
 def _supply(case: Case) -> tuple[str, str]:
@@ -106,6 +121,7 @@ def _own_limit(case: Case) -> tuple[str, str]:
     return holds, "When it draws what it may, it is offered more."
 
 
+OUTSIDE_ENDS = "It ends when its source lifts it; less draw of others helps now."
 BOUNDS: dict[str, Sentences] = {
     "breaker": _breaker,
     "import": _import,

@@ -46,6 +46,12 @@ def _paused(case: Case) -> tuple[str, str]:
     return holds, "Then it starts when its minimum fits; a change of its mode ends the pause at once."
 
 
+def _switches(case: Case) -> tuple[str, str]:
+    lines = "" if case.line.lines is None else f" (now {case.line.lines})"
+    holds = f"It pauses while its station changes the number of phases{lines}: nothing is switched under current."
+    return holds, "It goes on when the station says that it was told, within 3 min."
+
+
 def _grace(case: Case) -> tuple[str, str]:
     lasts = f"{case.left} more" if case.left else " for its grace time or its least time on"
     return f"Its source no longer carries its minimum: it keeps it{lasts}, then it pauses.", "More sun keeps it on."
@@ -106,6 +112,7 @@ RULES: dict[str, Sentences] = {
     "off": _off,
     "no vehicle": _no_vehicle,
     "paused": _paused,
+    "switches phases": _switches,
     "grace": _grace,
     "hold": _hold,
     "ramp": _ramp,
@@ -117,5 +124,7 @@ RULES: dict[str, Sentences] = {
     "waits for room to be measured": _room,
     "dead band": _dead_band,
 }
-NO_AIM = frozenset({"failsafe", "not connected", "does not obey", "off", "no vehicle", "paused", "grace"})
+NO_AIM = frozenset(
+    {"failsafe", "not connected", "does not obey", "off", "no vehicle", "paused", "switches phases", "grace"}
+)
 """Rules beside which it does not matter where the joint decision wants the load."""

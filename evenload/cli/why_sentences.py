@@ -10,7 +10,7 @@ from evenload.cli.why_case import Asked, Case
 from evenload.cli.why_rules import NO_AIM, RULES
 from evenload.contracts.events import Bound
 from evenload.contracts.phases import PerPhase
-from evenload.site.schema import Device, Evse, Load, Site, phases_of
+from evenload.site.schema import Device, Evse, Load, Plug, Site, phases_of
 
 LIMITED_BY_BOUND = frozenset({"fill", "waits", "minimum from any source"})
 """Rules under which it is the limit that explains the setpoint."""
@@ -22,22 +22,31 @@ def sentences(asked: Asked, load: str) -> tuple[str, ...]:
     if line is None:
         return ()
     case = Case(asked=asked, line=line, load=asked.site.loads.get(load))
-    found = [_gets(case), *_why(case)]
+    found = [_gets(case), _asks(case), *_why(case)]
     return tuple(sentence for sentence in found if sentence)
 
 
 def _gets(case: Case) -> str:
     line = case.line
-    by_hand = ", set by hand" if line.by_hand else ""
+    by_hand = ", by its plan" if line.by_plan else ", set by hand" if line.by_hand else ""
     drawn = "" if line.measured_a is None else f"; it draws {_drawn(line.measured_a)}"
     return f"{line.load} {_may(case)}: mode {line.mode}{by_hand}, {line.status}{drawn}."
+
+
+def _asks(case: Case) -> str:
+    """Return what its device asks for, in its own words, which stand first in the reason."""
+    wish, found, _ = case.line.reason.partition("(")[2].partition("; ")
+    asks = bool(found) and isinstance(case.load, Device) and not isinstance(case.load, Plug)
+    return f"What it asks for: {wish}." if asks else ""
 
 
 def _may(case: Case) -> str:
     line = case.line
     if isinstance(case.load, Device) and case.load.all_or_nothing:
         return f"is on, {line.setpoint_a:.1f} A per line" if line.setpoint_a else "is off"
-    return f"may draw {line.setpoint_a:.1f} A per line" if line.setpoint_a else "may draw nothing"
+    if not line.setpoint_a:
+        return "may draw nothing"
+    return f"may draw {line.setpoint_a:.1f} A " + ("on one line" if line.lines == 1 else "per line")
 
 
 def _drawn(measured_a: PerPhase) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.json import schema_components
 
-from evenload.contracts import basis, commands, events, plan_events, records, subjects
+from evenload.contracts import basis, commands, events, limit_events, plan_events, records, subjects
 
 
 class Entry(Struct, frozen=True, kw_only=True):
@@ -82,8 +82,14 @@ EVENTS: tuple[Entry, ...] = (
     Entry(
         where=subjects.limit(_SITE, "<source>"),
         types=(events.SiteLimit,),
-        publisher="the source: grid operator, tariff, installer",
+        publisher="meter_ingest (from the site file's `limits`), or the source itself",
         kept="stream `limits`, the last of each source",
+    ),
+    Entry(
+        where=subjects.limit_record(_SITE, "<source>"),
+        types=(limit_events.LimitRecord,),
+        publisher="allocator; when what is in force changes, when it is first followed, and each 15 min",
+        kept="stream `limit_records`, three years",
     ),
     Entry(
         where=subjects.forecast(_SITE, "<kind>"),
@@ -145,7 +151,26 @@ BUCKETS: tuple[Entry, ...] = (
         publisher="allocator",
         kept="in memory, 5 s after the last sign of life",
     ),
+    *(
+        Entry(
+            where=bucket,
+            types=(records.OwnerRecord,),
+            publisher=f"{service}, where it shares the sites with other replicas",
+            kept="in memory, 5 s after the last sign of life",
+        )
+        for bucket, service in (
+            (subjects.READERS, "meter_ingest"),
+            (subjects.SWITCHERS, "plug_control"),
+            (subjects.PLANNERS, "planner"),
+        )
+    ),
     Entry(where=subjects.PLANS, types=(records.PlanRecord, records.LearnedRecord), publisher="planner", kept="on disk"),
+    Entry(
+        where=subjects.DEVICES,
+        types=(records.DeviceRecord, records.LearnedRecord),
+        publisher="plug_control",
+        kept="on disk",
+    ),
     Entry(where=subjects.EPOCHS, types=(records.EpochRecord,), publisher="allocator", kept="on disk"),
 )
 ALL: tuple[Entry, ...] = EVENTS + REQUESTS + BUCKETS

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from evenload.contracts.limits import LimitInForce, LimitScope
 from evenload.contracts.phases import PerPhase, Phase
 from evenload.contracts.units import Amps, Celsius, Name, NameOrNone, Percent, Seconds, StationId, Utc, WattHours, Watts
 
@@ -120,6 +121,9 @@ class LoadState(Event, frozen=True, kw_only=True):
         Amps | None, Meta(description="the most the vehicle says it takes, A per line; None = it does not say")
     ] = None
     leaves_at: Annotated[Utc | None, Meta(description="when the vehicle says it leaves; None = it does not say")] = None
+    phases: Annotated[
+        int | None, Meta(description="how many lines its station was last told to use; None = it was not told")
+    ] = None
     epoch: Annotated[int, Meta(ge=0, description="highest setpoint epoch seen for this load")] = 0
 
 
@@ -133,6 +137,9 @@ class Setpoint(Event, frozen=True, kw_only=True):
     ]
     issued_at: Annotated[datetime, Meta(tz=True, description="when it was decided, UTC; for people only")]
     valid_s: Annotated[Seconds, Meta(description="length of the lease, s")] = 15.0
+    phases: Annotated[
+        int | None, Meta(description="how many of its lines it may use, told while it pauses; None = as it is")
+    ] = None
     epoch: Annotated[int, Meta(ge=0, description="fencing epoch of the allocator; lower ones are dropped")] = 0
     reason: Annotated[str, Meta(description="why, in one line: what bound it")] = ""
     cause: Annotated[str, Meta(description="the fact that led to it")] = ""
@@ -210,6 +217,9 @@ class LoadDecision(Struct, frozen=True, kw_only=True):
         WiringState,
         Meta(description="are these its phases: not proven, confirmed, in doubt, or corrected against the site file"),
     ] = "unproven"
+    lines: Annotated[
+        int | None, Meta(description="how many lines its station is told to use; None = it cannot switch them")
+    ] = None
     setpoint_a: Annotated[Amps, Meta(description="what it may draw now, A per line")]
     target_a: Annotated[Amps, Meta(description="where the joint decision wants it, before hold and ramp, A")]
     could_get_a: Annotated[
@@ -272,6 +282,7 @@ class Decision(Event, frozen=True, kw_only=True):
     soc_pct: Annotated[Percent | None, Meta(description="%; None = no battery or unknown")] = None
     loads: Annotated[tuple[LoadDecision, ...], Meta(description="each load, by name")] = ()
     inputs: Annotated[tuple[InputUsed, ...], Meta(description="facts it stood on")] = ()
+    limits: Annotated[tuple[LimitInForce, ...], Meta(description="limits from outside, by source")] = ()
     now_s: Annotated[float, Meta(description="the allocator's monotonic clock at deciding, s")] = 0.0
     step: Annotated[int, Meta(ge=0, description="number of this decision, told or not; 0 = not numbered")] = 0
     basis: Annotated[int, Meta(ge=0, description="seq of the Basis in force, of the same boot; 0 = none")] = 0
@@ -286,7 +297,7 @@ class SiteLimit(Event, frozen=True, kw_only=True):
     site: Annotated[Name, Meta(description="site it belongs to")]
     source: Annotated[Name, Meta(description="who says so")]
     scope: Annotated[
-        Literal["import", "managed"],
+        LimitScope,
         Meta(description="import: the whole connection; managed: what loads draw from the grid, own solar on top"),
     ]
     issued_at: Annotated[datetime, Meta(tz=True, description="when, UTC")]
@@ -294,6 +305,12 @@ class SiteLimit(Event, frozen=True, kw_only=True):
     floor_w: Annotated[Watts | None, Meta(description="W that must stay allowed; None = none")] = None
     valid_s: Annotated[Seconds | None, Meta(description="heartbeat lease, s; None = holds until replaced")] = None
     failsafe_w: Annotated[Watts, Meta(description="limit when the heartbeat is missing, W")] = 4200.0
+    failsafe_s: Annotated[
+        Seconds | None, Meta(description="how long that limit holds without a heartbeat, s; None = until it is back")
+    ] = None
+    heartbeat_only: Annotated[
+        bool, Meta(description="a sign of life that repeats the last limit; does not end a failsafe by itself")
+    ] = False
     why: Annotated[str, Meta(description="for people")] = ""
 
 
@@ -302,7 +319,10 @@ class Held(Struct, frozen=True, kw_only=True):
 
     name: Annotated[str, Meta(description="meter, load or source of an outside limit")]
     heard_s: Annotated[float, Meta(description="its arrival on the allocator's monotonic clock, s")]
-    returning: Annotated[bool, Meta(description="a limit's first message after its heartbeat was missing")] = False
+    returning: Annotated[bool, Meta(description="a limit's heartbeat is back after a lapse, its write is not")] = False
+    lapsed_s: Annotated[
+        float | None, Meta(description="since when a limit is at its failsafe, on the same clock, s; None = it is not")
+    ] = None
     event: Annotated[MeterReading | LoadState | SiteLimit, Meta(description="the event as it was understood")]
 
 

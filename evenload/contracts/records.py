@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Raw, Struct
 
 from evenload.contracts.events import AskedMode, Distribution
 from evenload.contracts.plans import Need
@@ -101,15 +101,31 @@ class LearnedRow(Struct, frozen=True):
 
 
 class LearnedRecord(Struct, frozen=True, kw_only=True):
-    """Bucket `plans`, key = site.load: what the load's thermal model stands on, oldest first."""
+    """What a load's thermal model stands on, oldest first: bucket `plans`, key = site.load, the planner's; bucket
+    `devices`, key = site.load.rows, that of the device's own core.
+    """
 
     site: Name
     load: Name
     rows: tuple[LearnedRow, ...] = ()
 
 
+class DeviceRecord(Struct, frozen=True, kw_only=True):
+    """Bucket `devices`, key = site.load: what the core of a tank, heat pump, room, pump or machine remembers.
+
+    A change of the load's type or of its meter makes it another device, which begins anew.
+    """
+
+    site: Name
+    load: Name
+    kind: Annotated[str, Meta(description="type of the load")]
+    sensor: Annotated[Name | None, Meta(description="meter of its temperature; None = none")] = None
+    kept_at: Annotated[Utc, Meta(description="when it was kept; times in `memory` are s before that")]
+    memory: Annotated[Raw, Meta(description="the core's own; see services/plug_control")]
+
+
 class OwnerRecord(Struct, frozen=True, kw_only=True):
-    """Bucket `owners`, key = allocator process: it is alive and takes its share of the sites."""
+    """Buckets `owners`, `readers`, `switchers`, `planners`, key = process: it is alive and takes its share of sites."""
 
     process: str
     sites: Annotated[tuple[Name, ...], Meta(description="taken and not yet let go; written whenever that changes")] = ()

@@ -8,7 +8,9 @@ SITES, OVERRIDES, STATIONS, OWNERS, MEMORY, EPOCHS = "sites", "overrides", "stat
 TAGS = "tags"
 TAG_KEY = "gateway.tag_key"
 """Key in bucket `stations`: the secret that hashes id tags."""
-PLANS = "plans"
+PLANS, DEVICES = "plans", "devices"
+READERS, SWITCHERS, PLANNERS = "readers", "switchers", "planners"
+"""Buckets: which replica of meter_ingest, plug_control and planner has which sites."""
 
 
 def token(text: str) -> str:
@@ -58,6 +60,11 @@ def basis(site: str = "*") -> str:
 def limit(site: str = "*", source: str = "*") -> str:
     """Subject of `SiteLimit`."""
     return f"evenload.site.{site}.limit.{source}"
+
+
+def limit_record(site: str = "*", source: str = "*") -> str:
+    """Subject of `LimitRecord`."""
+    return f"evenload.site.{site}.limit_record.{source}"
 
 
 def forecast(site: str = "*", kind: str = "*") -> str:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Generic, Protocol, TypeVar
 
-from evenload.devices.ending import ended
+from evenload.runtime.ending import run_until
 
 P = TypeVar("P")
 
@@ -18,23 +18,11 @@ class Parts(Protocol):
         """Run `factory()`; again when it raises, done when it returns."""
 
 
-async def run_until(work: Coroutine[Any, Any, None], *events: asyncio.Event) -> None:
-    """Run `work` to its end, or until one of `events` is set; it is gone when this returns. Raises what it raises."""
-    working = asyncio.create_task(work)
-    ends = [asyncio.create_task(event.wait()) for event in events]
-    try:
-        await asyncio.wait((working, *ends), return_when=asyncio.FIRST_COMPLETED)
-        if working.done():
-            working.result()
-    finally:
-        await ended(working, *ends)
-
-
 class Berth(Generic[P]):
-    """A device's place in the fleet: its plan, and the two ends of its life."""
+    """A device's place in the fleet: its key and plan, and the two ends of its life."""
 
-    def __init__(self, plan: P) -> None:
-        self.plan = plan
+    def __init__(self, key: str, plan: P) -> None:
+        self.key, self.plan = key, plan
         self.retired, self.gone = asyncio.Event(), asyncio.Event()
 
 
@@ -62,10 +50,11 @@ class Fleet(Generic[P]):
             if berth is None or berth.plan != plan:
                 self._start(key, plan, self._retire(key))
 
-    async def empty(self) -> None:
-        """Return when all tasks are gone, after the stop or after retiring all."""
+    async def empty(self, prefix: str = "") -> None:
+        """Return when the tasks of keys that begin with `prefix` are gone, after the stop or after retiring them."""
         for berth in (*self._berths.values(), *self._leaving):
-            await berth.gone.wait()
+            if berth.key.startswith(prefix):
+                await berth.gone.wait()
 
     def _retire(self, key: str) -> Berth[P] | None:
         berth = self._berths.pop(key, None)
@@ -75,7 +64,7 @@ class Fleet(Generic[P]):
         return berth
 
     def _start(self, key: str, plan: P, before: Berth[P] | None) -> None:
-        berth = self._berths[key] = Berth(plan)
+        berth = self._berths[key] = Berth(key, plan)
 
         async def serve() -> None:
             if before is not None:

@@ -14,8 +14,8 @@ import msgspec
 from msgspec import Struct
 
 from evenload.devices.backoff import Backoff
-from evenload.devices.ending import ended
 from evenload.devices.errors import DeviceError
+from evenload.runtime.ending import ended
 
 CALL_TIMEOUT_S = 5.0
 HEARTBEAT_S = 10.0

@@ -33,6 +33,16 @@ def find(document: Any, path: tuple[str | int, ...]) -> Any:
     return here
 
 
+def is_there(document: Any, path: tuple[str | int, ...]) -> bool:
+    """Tell whether something stands at `path`, be it a null: what is missing may be a document of another form."""
+    if not path:
+        return True
+    above, last = find(document, path[:-1]), path[-1]
+    if isinstance(last, int):
+        return last < len(above) if isinstance(above, list) else last == 0 and above is not None
+    return isinstance(above, dict) and last in above
+
+
 def _element(here: Any, index: int) -> Any:
     if isinstance(here, list):
         return here[index] if index < len(here) else None

@@ -8,19 +8,23 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Literal
 
 from msgspec import Struct
 from pymodbus.client import AsyncModbusTcpClient
 from pymodbus.exceptions import ModbusException
 from pymodbus.pdu import ModbusPDU
 
-from evenload.devices.ending import end_if_cancelled
 from evenload.devices.errors import DeviceError
 from evenload.devices.registers import Kind
+from evenload.runtime.ending import end_if_cancelled
 
 _LOOK = "check its power, network and address, that Modbus TCP is switched on, and that nothing else holds it"
 _EXCEPTIONS = {1: "illegal function", 2: "illegal data address", 3: "illegal data value", 4: "device failure",
                6: "device busy", 10: "no path to the unit", 11: "the unit does not answer"}  # fmt: skip
+
+
+Bits = Literal["coil", "discrete"]
 
 
 class ModbusAddress(Struct, frozen=True, kw_only=True):
@@ -71,6 +75,34 @@ class ModbusLink:
         if len(answer.registers) != len(registers):
             raise DeviceError("garbage", where, f"{len(answer.registers)} registers for {len(registers)}", _LOOK)
         return list(answer.registers)
+
+    async def read_bit(self, unit: int, of: Bits, address: int, manners: Manners) -> bool:
+        """Return one coil or discrete input of one unit; raise `DeviceError`."""
+        where = f"{self.address} unit {unit} {of} {address}"
+        async with self._turn:
+            try:
+                client = await self._connected(manners)
+                ask: Callable[..., Awaitable[ModbusPDU]] = (
+                    client.read_coils if of == "coil" else client.read_discrete_inputs
+                )
+                async with asyncio.timeout(manners.timeout_s):
+                    answer = await ask(address, count=1, device_id=unit)
+            except (ModbusException, OSError, TimeoutError) as fault:
+                self.close()
+                why = str(fault) or f"no answer within {manners.timeout_s:g} s"
+                raise DeviceError("silent", where, why, _LOOK) from fault
+            except asyncio.CancelledError:
+                self.close()  # its answer would be taken for the next question's
+                raise
+            end_if_cancelled()
+            if manners.pause_s:
+                await asyncio.sleep(manners.pause_s)
+        if answer.isError():
+            why = _EXCEPTIONS.get(answer.exception_code, f"exception {answer.exception_code}")
+            raise DeviceError("refused", where, why, "is this the right model, unit id and address")
+        if not answer.bits:
+            raise DeviceError("garbage", where, "no bit in the answer", _LOOK)
+        return bool(answer.bits[0])
 
     async def write(self, unit: int, address: int, words: list[int], manners: Manners) -> None:
         """Write holding registers of one unit; raise `DeviceError`."""

@@ -16,8 +16,8 @@ import aiomqtt
 from msgspec import Struct
 
 from evenload.devices.backoff import Backoff
-from evenload.devices.ending import end_if_cancelled, ended
 from evenload.devices.errors import DeviceError
+from evenload.runtime.ending import end_if_cancelled, ended
 
 MAX_WAITING_MESSAGES = 1_000
 MAX_PAYLOAD_BYTES = 256_000

@@ -74,7 +74,7 @@ class Run:
             case LoadState():
                 self.loads[fact.name] = Heard(fact.event, fact.heard_s)
             case SiteLimit():
-                self.limits[fact.name] = Heard(fact.event, fact.heard_s, fact.returning)
+                self.limits[fact.name] = Heard(fact.event, fact.heard_s, fact.returning, fact.lapsed_s)
 
     def facts(self, cause: str) -> Facts:
         """Return the facts of the next decision."""

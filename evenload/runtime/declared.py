@@ -24,6 +24,14 @@ HISTORY = StreamSpec(
     compressed=True,
 )
 LIMITS = StreamSpec(name="limits", subjects=(subjects.limit(),), per_subject=1, max_bytes=10_000_000)
+LIMIT_RECORDS = StreamSpec(
+    name="limit_records",
+    subjects=(subjects.limit_record(),),
+    max_age_s=3 * 365 * DAY_S,
+    max_bytes=200_000_000,
+    protected=True,
+)
+"""Evidence: what operators of grids ask for two years later."""
 ALERTS = StreamSpec(name="alerts", subjects=(subjects.alerts(),), max_age_s=90 * DAY_S, max_bytes=100_000_000)
 TRANSACTIONS = StreamSpec(name="transactions", subjects=(subjects.transactions(),), duplicates_s=DAY_S, protected=True)
 SETPOINTS = StreamSpec(
@@ -33,7 +41,7 @@ FORECASTS = StreamSpec(name="forecasts", subjects=(subjects.forecast(),), per_su
 LOAD_PLANS = StreamSpec(
     name="load_plans", subjects=(subjects.load_plan(),), storage="memory", per_subject=1, max_bytes=16_000_000
 )
-STREAMS = (HISTORY, LIMITS, ALERTS, TRANSACTIONS, SETPOINTS, FORECASTS, LOAD_PLANS)
+STREAMS = (HISTORY, LIMITS, LIMIT_RECORDS, ALERTS, TRANSACTIONS, SETPOINTS, FORECASTS, LOAD_PLANS)
 
 BUCKETS = (
     BucketSpec(name=subjects.SITES),
@@ -41,9 +49,13 @@ BUCKETS = (
     BucketSpec(name=subjects.STATIONS),
     BucketSpec(name=subjects.TAGS),
     BucketSpec(name=subjects.OWNERS, storage="memory", ttl_s=5.0),
+    BucketSpec(name=subjects.READERS, storage="memory", ttl_s=5.0),
+    BucketSpec(name=subjects.SWITCHERS, storage="memory", ttl_s=5.0),
+    BucketSpec(name=subjects.PLANNERS, storage="memory", ttl_s=5.0),
     BucketSpec(name=subjects.MEMORY),
     BucketSpec(name=subjects.EPOCHS),
     BucketSpec(name=subjects.PLANS),
+    BucketSpec(name=subjects.DEVICES),
 )
 
 

@@ -61,6 +61,7 @@ TELEMETRY = (
     subjects.basis(),
     subjects.alerts(),
     subjects.transactions(),
+    subjects.limit_record(),
 )
 """What a home tells a cloud."""
 CONTROLLING = (subjects.setpoint(), subjects.command(), subjects.limit(), subjects.station_calls())
@@ -68,7 +69,11 @@ CONTROLLING = (subjects.setpoint(), subjects.command(), subjects.limit(), subjec
 INTERNAL = ("$KV.>", "$JS.>", "$SRV.>", "$SYS.>")
 """What is stored and who serves."""
 _ALL_BUCKETS = tuple(bucket.name for bucket in BUCKETS)
-METER_INGEST = Rights(user="meter_ingest", publish=(subjects.reading(), _ALERTS))
+METER_INGEST = Rights(
+    user="meter_ingest",
+    publish=(subjects.reading(), subjects.limit(), _ALERTS),
+    writes=(subjects.READERS,),
+)
 OCPP_GATEWAY = Rights(
     user="ocpp_gateway",
     publish=(subjects.load_state(), subjects.result(), subjects.transactions(), _ALERTS),
@@ -77,7 +82,7 @@ OCPP_GATEWAY = Rights(
 )
 ALLOCATOR = Rights(
     user="allocator",
-    publish=(subjects.setpoint(), subjects.decision(), subjects.basis(), _ALERTS),
+    publish=(subjects.setpoint(), subjects.decision(), subjects.basis(), subjects.limit_record(), _ALERTS),
     subscribe=(
         subjects.reading(),
         subjects.load_state(),
@@ -93,13 +98,14 @@ PLUG_CONTROL = Rights(
     publish=(subjects.load_state(), subjects.result(), _ALERTS),
     subscribe=(subjects.setpoint(), subjects.reading()),
     reads=(subjects.SITES, subjects.OVERRIDES),
+    writes=(subjects.SWITCHERS, subjects.DEVICES),
 )
 PLANNER = Rights(
     user="planner",
     publish=(subjects.load_plan(), subjects.forecast(), _ALERTS),
     subscribe=(subjects.reading(), subjects.load_state(), subjects.decision(), subjects.forecast()),
     reads=(subjects.SITES, subjects.OVERRIDES),
-    writes=(subjects.PLANS,),
+    writes=(subjects.PLANS, subjects.PLANNERS),
 )
 HOME_ASSISTANT = Rights(
     user="home_assistant",

@@ -55,6 +55,11 @@ class EmbeddedServer:
         """Address for clients."""
         return f"nats://127.0.0.1:{self.port}"
 
+    @property
+    def monitor_url(self) -> str:
+        """Address of its monitoring port; empty = it has none."""
+        return "" if self._http_port is None else f"http://127.0.0.1:{self._http_port}"
+
     async def start(self) -> None:
         """Return when the server answers. Raises `ServerError`, which says what to do."""
         binary = find_binary()

@@ -2,7 +2,8 @@
 
 `main(name, run)` starts the health server, connects to the bus, declares what is kept, announces the service and calls
 `run(ctx)`, which subscribes, spawns parts and returns when the service is ready. SIGTERM or SIGINT sets `ctx.stopping`;
-parts that drain end by themselves, the others are cancelled, and the process is gone within 5 s. Exit status: 0 stopped
+parts that drain end by themselves, the others are cancelled, and the process is gone within 5 s. A service that asked
+for it (`leave_slowly`) first lets go what it holds, no longer ready; a second signal ends that. Exit status: 0 stopped
 as asked, 1 failed (a supervisor restarts it), 2 the operator must act. The only place with `except Exception`.
 """
 
@@ -27,6 +28,7 @@ from evenload.runtime.declared import ensure, lost_names
 from evenload.runtime.health import Health, HealthError, HealthServer
 from evenload.runtime.metrics import Metrics, watch_lag
 from evenload.runtime.nats_bus import NatsBus, new_bus
+from evenload.runtime.nats_monitor import NatsMetrics, watch_servers
 from evenload.runtime.settings import Settings, SettingsError
 
 DRAIN_S, GRACE_S, CANCEL_S, CLOSE_S = 3.0, 0.5, 0.5, 0.8
@@ -46,8 +48,28 @@ class Context:
         self.health, self.metrics = Health(), Metrics(name)
         self.log = logging.getLogger(f"evenload.{name}")
         self.stopping = asyncio.Event()
+        self._leave: PartFactory | None = None
+        self._leaving: asyncio.Task[None] | None = None
         self._parts: dict[asyncio.Task[None], bool] = {}
         self._repeats = logs.Repeats()
+
+    def leave_slowly(self, factory: PartFactory) -> None:
+        """Run `factory()` when the process is told to stop, and stop when it is done; told again, stop at once."""
+        self._leave = factory
+
+    def tell_to_stop(self) -> None:
+        """Stop: at once, or after what was asked for by `leave_slowly`."""
+        if self._leave is None or self._leaving is not None:
+            self.stopping.set()
+            return
+        self.health.set("staying", False)
+        self._leaving = asyncio.create_task(self._leave_then_stop(self._leave), name=f"{self.name}: leave")
+
+    async def _leave_then_stop(self, leave: PartFactory) -> None:
+        try:
+            await leave()
+        finally:
+            self.stopping.set()
 
     def spawn(self, part: str, factory: PartFactory, *, drains: bool = False) -> None:
         """Run `factory()` supervised: a part that raises is restarted after a growing pause, one that returns is done.
@@ -122,6 +144,8 @@ class Context:
     async def drain(self) -> None:
         """Set `stopping`, let parts end, cancel what is left; within 4 s."""
         self.stopping.set()
+        if self._leaving is not None:
+            self._leaving.cancel()
         draining = [task for task, drains in self._parts.items() if drains]
         if draining:
             await asyncio.wait(draining, timeout=DRAIN_S)
@@ -222,7 +246,7 @@ def _wire(ctx: Context, bus: NatsBus) -> None:
     """Connect signals, connection changes, faults and stray exceptions with the context."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ctx.stopping.set)
+        loop.add_signal_handler(number, ctx.tell_to_stop)
     ctx.health.need("bus", "started")
 
     def on_connection(up: bool) -> None:
@@ -244,6 +268,9 @@ def _wire(ctx: Context, bus: NatsBus) -> None:
     bus.on_fault(on_fault)
     loop.set_exception_handler(on_stray)
     ctx.spawn("loop lag", lambda: watch_lag(ctx.metrics))
+    if ctx.settings.nats_monitor:
+        metrics = NatsMetrics(ctx.metrics.registry)
+        ctx.spawn("nats monitor", lambda: watch_servers(ctx.settings.nats_monitor, metrics))
 
 
 async def _declare_again(ctx: Context, bus: NatsBus, reconnected: asyncio.Event) -> None:

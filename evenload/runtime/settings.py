@@ -9,6 +9,8 @@ import msgspec
 
 NATS_URL = "nats://127.0.0.1:4222"
 """Where `evenload up` serves by default."""
+MOST_DRAIN_PCT = 6_000.0
+"""All within a second."""
 SCHEMES = ("nats", "tls", "ws", "wss")
 
 LogStyle = Literal["json", "text", "auto"]
@@ -35,6 +37,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """PEM file of who signed the NATS server's certificate, for tls:// addresses; empty = whom this machine trusts."""
     nats_provisioned: bool = False
     """Streams and buckets are made by `evenload nats provision`; this process does not try to."""
+    nats_monitor: str = ""
+    """Monitoring addresses of the NATS servers whose values this process shows as metrics; empty = none."""
+    share_sites: bool = False
+    """Divide the sites over all replicas of this service that are told so; allocators always do."""
     http_host: str = "127.0.0.1"
     http_port: int = 0
     """Health and metrics; 0 = a free port."""
@@ -52,6 +58,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ocpp_tls_ca: str = ""
     """PEM file of who signs stations' certificates; then each must show one with its id (security profile 3)."""
 
+    ocpp_drain_pct: float = 0.0
+    """Told to stop, the gateway lets its stations go to other gateways, so many percent of the fleet's a minute;
+    0 = all at once, where there is no other gateway."""
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
         """Return the settings in `environ`; raise `SettingsError` for the first that cannot be used."""
@@ -62,6 +72,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             nats_creds=_file(given, "EVENLOAD_NATS_CREDS"),
             nats_ca=_file(given, "EVENLOAD_NATS_CA"),
             nats_provisioned=_choice(given, "EVENLOAD_NATS_PROVISIONED", ("0", "1"), "0") == "1",
+            nats_monitor=_urls(given, "EVENLOAD_NATS_MONITOR"),
+            share_sites=_choice(given, "EVENLOAD_SHARE_SITES", ("0", "1"), "0") == "1",
             http_host=given.get("EVENLOAD_HTTP_HOST", "127.0.0.1"),
             http_port=_port(given, "EVENLOAD_HTTP_PORT", 0),
             data_dir=given.get("EVENLOAD_DATA_DIR", "data"),
@@ -72,6 +84,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             ocpp_tls_cert=_file(given, "EVENLOAD_OCPP_TLS_CERT"),
             ocpp_tls_key=_file(given, "EVENLOAD_OCPP_TLS_KEY"),
             ocpp_tls_ca=_file(given, "EVENLOAD_OCPP_TLS_CA"),
+            ocpp_drain_pct=_percent(given, "EVENLOAD_OCPP_DRAIN_PCT", 0.0, MOST_DRAIN_PCT),
             ocpp_open=_choice(given, "EVENLOAD_OCPP_OPEN", ("0", "1"), "0") == "1",
         )
 
@@ -91,6 +104,17 @@ def _port(given: Mapping[str, str], name: str, default: int) -> int:
     return int(value)
 
 
+def _percent(given: Mapping[str, str], name: str, default: float, most: float) -> float:
+    value = given.get(name, str(default))
+    try:
+        number = float(value)
+    except ValueError:
+        number = -1.0
+    if not 0.0 <= number <= most:
+        raise SettingsError(name, value, f"percent, from 0 to {most:g}")
+    return number
+
+
 def _addresses(given: Mapping[str, str], name: str, default: str) -> str:
     value = given.get(name, default)
     if not all(_is_address(address.strip()) for address in value.split(",")):
@@ -99,12 +123,19 @@ def _addresses(given: Mapping[str, str], name: str, default: str) -> str:
     return value
 
 
-def _is_address(address: str) -> bool:
+def _is_address(address: str, schemes: tuple[str, ...] = SCHEMES) -> bool:
     try:
         parts = urlsplit(address)
-        return parts.scheme in SCHEMES and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        return parts.scheme in schemes and bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:  # a port that is no number
         return False
+
+
+def _urls(given: Mapping[str, str], name: str) -> str:
+    value = given.get(name, "")
+    if value and not all(_is_address(url.strip(), ("http", "https")) for url in value.split(",")):
+        raise SettingsError(name, value, "addresses like http://host:8222, comma-separated")
+    return value
 
 
 def _file(given: Mapping[str, str], name: str) -> str:

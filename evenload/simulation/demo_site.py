@@ -20,6 +20,8 @@ class DemoPorts(Struct, frozen=True, kw_only=True):
     """What the wallbox's station entry must say besides, as JSON."""
     instead: Mapping[str, str] = {}
     """Keys, as `driver: huawei, host: …`, of what stands in place of `p1`, `pv`, `bat` and `heater`."""
+    broker: int | None = None
+    """Port of the MQTT broker, where a device needs one."""
 
 
 def demo_site(ports: DemoPorts) -> str:
@@ -33,6 +35,7 @@ def demo_site(ports: DemoPorts) -> str:
         "heater": f"driver: shelly, host: '127.0.0.1:{ports.plug}'",
     }
     keys = {**usual, **ports.instead}
+    mqtt = "" if ports.broker is None else f"mqtt: {{broker: 'mqtt://127.0.0.1:{ports.broker}'}}\n"
     return f"""\
 # The simulated home of `evenload demo`: sun, battery, two charging stations and a heater.
 site: demo
@@ -50,7 +53,7 @@ meters:
   p1: {{role: grid, {keys["p1"]}}}
   pv: {{role: solar, {keys["pv"]}}}
   bat: {{role: battery, {keys["bat"]}}}
-stations:
+{mqtt}stations:
   {WALLBOX}: {wallbox}
   {GUEST}: {{password_file: {ports.guest_key}}}
 loads:

@@ -86,7 +86,8 @@ class Home:
             "inverter": Gateway(lambda: self.state),
             "plug": ShellyPlug(self.plug),
         }
-        self.others = chosen(others, World(self._grid, self._moment, self.plug))
+        secret = f"{random.SystemRandom().getrandbits(64):016x}"
+        self.others = chosen(others, World(self._grid, self._moment, self.plug, secret))
         self._cars = {name: visits(name, habits.seed) for name in WIRING}
         self._here: dict[str, Visit | None] = dict.fromkeys(WIRING)
         self._tell = tell
@@ -162,15 +163,18 @@ class Home:
         )
 
 
+def write_secret(path: Path, text: str) -> None:
+    """Write a file that only we may read, in place of an older one."""
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400), "w") as file:
+        file.write(text)
+
+
 def write_site(path: Path, ports: dict[str, int], passwords: dict[str, str], **more: Any) -> None:
     """Write the stations' password files and then, at once and whole, the site file; `more` as in `DemoPorts`."""
-    keys = {}
+    keys = {name: f"{path.stem}-{name.lower()}.key" for name in passwords}
     for name, password in passwords.items():
-        key = path.with_name(f"{path.stem}-{name.lower()}.key")
-        key.unlink(missing_ok=True)
-        with os.fdopen(os.open(key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400), "w") as file:
-            file.write(password)
-        keys[name] = key.name
+        write_secret(path.with_name(keys[name]), password)
     text = demo_site(
         DemoPorts(
             p1=ports["p1"],
@@ -194,7 +198,11 @@ async def run_world(options: argparse.Namespace, tell: Tell, stopping: asyncio.E
     home = Home(habits, options.ocpp_url, passwords, tell, fault=options.fault, others=tuple(options.others))
     ports = await home.start()
     entry = json.dumps(FAULTS[options.fault].entry if options.fault else {})
-    write_site(Path(options.site_out), ports, passwords, wallbox_entry=entry, instead=home.others.lines())
+    site_out, others = Path(options.site_out), home.others
+    for name, secret in others.secrets.items():
+        write_secret(site_out.with_name(name), secret)
+    more = {"wallbox_entry": entry, "instead": others.lines(), "broker": others.broker_port}
+    write_site(site_out, ports, passwords, **more)
     tell({"event": "ready", "site": str(options.site_out), "ports": ports})
     await home.run(stopping)
 

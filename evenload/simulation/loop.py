@@ -12,13 +12,14 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from evenload.contracts.events import Decision, LoadState, MeterReading, Setpoint, SiteLimit
+from evenload.contracts.events import Decision, LoadState, MeterReading, Setpoint
 from evenload.contracts.records import Override, OverrideRecord
 from evenload.simulation import invariants, meters
-from evenload.simulation.calendar import Calendar
+from evenload.simulation.calendar import Calendar, Known
+from evenload.simulation.limit_side import LimitSide
 from evenload.simulation.recording import Asked, Recorder
 from evenload.simulation.scenario import Fault, Given, Scenario, Turn
-from evenload.simulation.virtual_time import MONOTONIC_START_S, utc
+from evenload.simulation.virtual_time import MONOTONIC_START_S
 from evenload.simulation.world import World
 from services.allocator.engine import decide
 from services.allocator.facts import Facts, Heard
@@ -49,9 +50,9 @@ class Loop:
     ) -> None:
         self.scenario = scenario
         self._recorder = recorder
-        self.world = world(scenario.site, scenario.given)
         self.site = scenario.site
         self.calendar = Calendar(scenario.starts_at)
+        self.world = world(scenario.site, scenario.given, self.calendar.utc)
         self._by_hand: tuple[Override, ...] = ()
         self._set_by_hand(scenario.given)
         self.plan = self._compiled()
@@ -64,7 +65,7 @@ class Loop:
         self._on_decision = on_decision
         self._readings: dict[str, Heard[MeterReading]] = {}
         self._loads: dict[str, Heard[LoadState]] = {}
-        self._limits: dict[str, Heard[SiteLimit]] = {}
+        self.limits = LimitSide(scenario.site, self.calendar.utc)
         self._on_the_way: list[tuple[float, int, Setpoint | MeterReading]] = []
         self._published: dict[str, LoadState] = {}
         self._published_s: dict[str, float] = {}
@@ -79,7 +80,7 @@ class Loop:
         self._tick = 0
         self._seq = 0
         self._order = 0
-        self._set_limits(scenario.given)
+        self.limits.put(self.site, scenario.given, 0.0)
         self._tell_wishes()
 
     def run_until(self, end_s: float) -> None:
@@ -102,7 +103,7 @@ class Loop:
             self.world.set_facts(self.site, given)
             self._compile()
             self._tell_wishes()
-            self._set_limits(given)
+            self.limits.put(self.site, given, self.world.now_s)
             for name in self.world.outlets:
                 self.world.measure(name)
         if turn.fault is not None:
@@ -132,7 +133,8 @@ class Loop:
 
     def _next_s(self) -> float:
         coming_s = self._on_the_way[0][0] if self._on_the_way else _NEVER_S
-        return min(self.world.next_s(), self._tick_s, self._wake_s, coming_s, self.calendar.next_s(self.world.now_s))
+        calendar_s = self.calendar.next_s(self.world.now_s)
+        return min(self.world.next_s(), self._tick_s, self._wake_s, coming_s, calendar_s, self.limits.next_s())
 
     def _step(self, at_s: float) -> None:
         """Let everything of one moment happen, then decide once if there is news."""
@@ -144,9 +146,11 @@ class Loop:
             self._read_meters()
         elif self.world.changed_s != before_s:
             self._tick_s = min(self._tick_s, self._next_beat_s())
+        self._news |= self.limits.advance(self.world.now_s)
         self._publish_loads()
         if self.calendar.next_s(self.world.now_s) <= self.world.now_s:
-            self.calendar.planned(self.site, self._published, self.decision, self.world.now_s)
+            heard = Known(self._published, self._last, self.decision, self.world.given)
+            self.calendar.planned(self.site, heard, self.world.now_s)
             self._news = True
             self.settled_s = self.world.now_s if self._compile() else self.settled_s
             self._tell_wishes()
@@ -176,7 +180,9 @@ class Loop:
         self._tick += 1
         self.world.soc_moved()
         self.world.read_outlet_meters()
-        for reading in meters.readings(self.site, given, self.world.shown(), at=utc(now_s), tick=self._tick):
+        for reading in meters.readings(
+            self.site, given, self.world.shown(), at=self.calendar.utc(now_s), tick=self._tick
+        ):
             if reading.meter in self._silent:
                 continue
             told = self._told(reading)
@@ -216,7 +222,7 @@ class Loop:
     def _decide(self) -> None:
         """Ask the allocator's core; send what it says."""
         now_s = self.world.now_s
-        facts = Facts(readings=dict(self._readings), loads=dict(self._loads), limits=dict(self._limits))
+        facts = Facts(readings=dict(self._readings), loads=dict(self._loads), limits=dict(self.limits.held))
         asked = Asked(in_force=self._in_force(), facts=facts, now_s=now_s)
         if self._recorder is not None:
             self._recorder.before(asked, self.memory)
@@ -226,6 +232,7 @@ class Loop:
         self._news = False
         self.decisions += 1
         self.decision = outcome.decision
+        self.limits.witness(outcome.decision)
         self._wake_s = now_s + max(SHORTEST_WAKE_S, outcome.wake_in_s)
         for setpoint in outcome.setpoints:
             self._command(setpoint)
@@ -261,26 +268,11 @@ class Loop:
         known = {item.load: item for item in self._by_hand}
         wanted = []
         for load, hand in sorted(given.by_hand.items()):
-            item = Override(load=load, mode=hand.mode, target_c=hand.target_c, at=utc(self.world.now_s))
+            item = Override(load=load, mode=hand.mode, target_c=hand.target_c, at=self.calendar.utc(self.world.now_s))
             old = known.get(load)
             same = old is not None and (old.mode, old.target_c) == (item.mode, item.target_c)
             wanted.append(old if old is not None and same else item)
         self._by_hand = tuple(wanted)
-
-    def _set_limits(self, given: Given) -> None:
-        """Let each outside limit arrive anew when it changed."""
-        for source, facts in given.limits.items():
-            event = SiteLimit(
-                site=self.site.site,
-                source=source,
-                scope=facts.scope,
-                issued_at=utc(self.world.now_s),
-                limit_w=facts.limit_w,
-                floor_w=facts.floor_w,
-                valid_s=facts.valid_s,
-                failsafe_w=facts.failsafe_w,
-            )
-            self._limits[source] = Heard(event, self._monotonic_s())
 
     def _break(self, fault: Fault) -> None:
         """Let something break or be repaired now."""
@@ -296,6 +288,8 @@ class Loop:
             self._frozen.pop(fault.about, None)
         elif fault.kind in ("link_lost", "link_back"):
             self.world.link(fault.about, fault.kind == "link_back")
+        elif fault.kind == "gateway_restarts":
+            self.world.restart_gateway(fault.about)
         elif fault.kind == "allocator_dies":
             self._allocator_lives, self._wake_s = False, _NEVER_S
         else:
@@ -306,6 +300,7 @@ class Loop:
         self._allocator_lives = True
         self._readings, self._loads = {}, {}
         self._published = {}
+        self.limits.restart(self.world.now_s, forgets=forgets)
         if self._recorder is not None:
             self._recorder.restarted()
         if forgets:

@@ -1,8 +1,10 @@
 """What the site's meters show, as the readings that meter_ingest would publish; pure.
 
-Names: `grid`, `solar`, `battery`, `inverter`, unless the site file names meters of these roles; and circuits' meters.
+Names: `grid`, `solar`, `battery`, `inverter`, unless the site file names meters of these roles; and circuits' meters,
+and one that checks the grid meter.
 """
 
+import dataclasses
 import random
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,7 +12,7 @@ from datetime import UTC, datetime
 from msgspec.structs import replace
 
 from evenload.contracts.events import MeterReading, MeterRole
-from evenload.contracts.phases import PerPhase
+from evenload.contracts.phases import PerPhase, Phase
 from evenload.simulation.plant import Flows, PhaseValues
 from evenload.simulation.scenario import Given
 from evenload.site.schema import Device, Meter, Site
@@ -38,8 +40,10 @@ def roles(site: Site, given: Given) -> dict[str, MeterRole]:
         there.append("inverter")
     if site.battery is not None:
         there.append("battery")
-    named = {meter.role: name for name, meter in sorted(site.meters.items(), reverse=True)}
+    own = {name: meter for name, meter in site.meters.items() if meter.checks is None}
+    named = {meter.role: name for name, meter in sorted(own.items(), reverse=True)}
     found = {named.get(role, str(role)): role for role in there}
+    found.update({name: "grid" for name, meter in site.meters.items() if meter.checks in found})
     found.update({circuit.meter: "circuit" for circuit in site.circuits.values() if circuit.meter})
     sensors = {load.sensor for load in site.loads.values() if isinstance(load, Device)} - {None}
     found.update({sensor: "temperature" for sensor in sensors if sensor is not None})
@@ -57,7 +61,7 @@ def fitted(site: Site, given: Given) -> Site:
 
 def readings(site: Site, given: Given, shown: Shown, *, at: datetime, tick: int) -> list[MeterReading]:
     """Return one reading of each meter, measured `at`; noise is drawn from the scenario's seed and the tick."""
-    noise_a = _noise(given, len(site.phases), tick)
+    noise_a, shown = _noise(given, len(site.phases), tick), _as_wired(site, given, shown)
     return [
         replace(
             _values(site, shown, (name, role), noise_a, sign=_sign(given, role)),
@@ -111,10 +115,30 @@ def _values(
     else:
         current_a = tuple(sign * net + noise for net, noise in zip(shown.flows.net_a, noise_a, strict=True))
     volts = site.voltage_v
-    power_w = per_phase(site, current_a, volts)
-    return replace(blank, current_a=per_phase(site, current_a), power_w=power_w, total_power_w=sum(current_a) * volts)
+    phases = _labels(site, name)
+    return replace(
+        blank,
+        current_a=per_phase(phases, current_a),
+        power_w=per_phase(phases, current_a, volts),
+        total_power_w=sum(current_a) * volts,
+    )
 
 
-def per_phase(site: Site, values: PhaseValues, factor: float = 1.0) -> PerPhase:
-    """Return `values` (in the site's phase order) times `factor` by phase."""
-    return PerPhase.of(zip(site.phases, (value * factor for value in values), strict=True))
+def _labels(site: Site, name: str) -> tuple[Phase, ...]:
+    """Return the phases that the site file names for a meter's lines."""
+    meter = site.meters.get(name)
+    return site.phases if meter is None or meter.phases is None else meter.phases
+
+
+def _as_wired(site: Site, given: Given, shown: Shown) -> Shown:
+    """Return what is seen where each line of the grid meter really is."""
+    wired, net_a = given.meters.wired, shown.flows.net_a
+    if wired is None:
+        return shown
+    seen_a = tuple(net_a[site.phases.index(phase)] for phase in wired)
+    return dataclasses.replace(shown, flows=dataclasses.replace(shown.flows, net_a=seen_a))
+
+
+def per_phase(phases: tuple[Phase, ...], values: PhaseValues, factor: float = 1.0) -> PerPhase:
+    """Return `values`, in the order of `phases`, times `factor` by phase."""
+    return PerPhase.of(zip(phases, (value * factor for value in values), strict=True))

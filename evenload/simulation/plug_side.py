@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from evenload.contracts.events import LoadState, LoadStatus, MeterReading, Setpoint
-from evenload.simulation.virtual_time import MONOTONIC_START_S, utc
+from evenload.simulation.virtual_time import MONOTONIC_START_S, Wall, utc
 from services.plug_control.config import PlugPlan
 from services.plug_control.core import Wish
 from services.plug_control.raw import RawObservation
@@ -16,9 +16,9 @@ _MOST_CALLS = 64
 class PlugSide:
     """One device that measures; it does what it is told at once."""
 
-    def __init__(self, plan: PlugPlan, given: LoadStatus, now_s: float) -> None:
-        self._plan = plan
-        self._state = begin(_now(now_s))
+    def __init__(self, plan: PlugPlan, given: LoadStatus, now_s: float, *, wall: Wall = utc) -> None:
+        self._plan, self._wall = plan, wall
+        self._state = begin(self._now(now_s))
         self._given: LoadStatus = given
         self._level, self._linked, self._drawn_a = plan.failsafe_level, True, 0.0
         self._off_s: float | None = None
@@ -40,7 +40,7 @@ class PlugSide:
         """Take a changed site file: the service starts anew with this device, which stays as it is."""
         if plan != self._plan:
             before = self._state if plan.kind == self._plan.kind else None
-            self._plan, self._state = plan, begin(_now(now_s), before)
+            self._plan, self._state = plan, begin(self._now(now_s), before)
             self._look(now_s)
 
     def feel(self, reading: MeterReading, now_s: float) -> None:
@@ -88,7 +88,7 @@ class PlugSide:
             return LoadState(
                 site=self._plan.site,
                 load=self._plan.load,
-                measured_at=utc(now_s),
+                measured_at=self._wall(now_s),
                 status="unavailable",
                 reachable=False,
             )
@@ -106,7 +106,7 @@ class PlugSide:
     def _feed(self, fact: Fact, now_s: float) -> None:
         """Run the core on a fact and do what it says, until nothing is left to do."""
         for _ in range(_MOST_CALLS):
-            self._state, output = step(self._plan, self._state, fact, _now(now_s))
+            self._state, output = step(self._plan, self._state, fact, self._now(now_s))
             for alert in output.alerts:
                 self.alerts = self.alerts | {alert.kind} if alert.active else self.alerts - {alert.kind}
             if output.load_state is not None:
@@ -120,6 +120,5 @@ class PlugSide:
             self._off_s = None if output.command.revert_s is None else now_s + output.command.revert_s
             fact = Switched()
 
-
-def _now(now_s: float) -> Now:
-    return Now(MONOTONIC_START_S + now_s, utc(now_s))
+    def _now(self, now_s: float) -> Now:
+        return Now(MONOTONIC_START_S + now_s, self._wall(now_s))

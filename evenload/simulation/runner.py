@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from evenload.contracts.events import Decision, LoadDecision
 from evenload.simulation import trace as trace_lines
+from evenload.simulation.limit_expectations import limits_missed
 from evenload.simulation.loop import Loop
 from evenload.simulation.recording import Recorder, Sink
 from evenload.simulation.scenario import TOLERANCE_A, LoadExpect, Scenario
@@ -22,6 +23,8 @@ LONGEST_S = 3 * 3600.0
 _STRIDE_S = 10.0
 
 Trace = Callable[[str], None]
+Watch = Callable[[Scenario, float, Decision, World], None]
+"""Takes each decision with its virtual time, s, and the world it was made in."""
 
 
 class LoadResult(Struct, frozen=True, kw_only=True):
@@ -75,18 +78,19 @@ def totals(results: Iterable[ScenarioResult]) -> Totals:
 
 
 def run_paths(
-    paths: Iterable[str | Path], trace: Trace | None = None, sink: Sink | None = None
+    paths: Iterable[str | Path], trace: Trace | None = None, sink: Sink | None = None, watch: Watch | None = None
 ) -> list[ScenarioResult]:
     """Run all scenarios of files and folders; raise `ConfigError` when one cannot be read or means nothing.
 
-    `sink` is given everything that the simulated sites publish, in the form of the history stream.
+    `sink` is given everything that the simulated sites publish, in the form of the history stream; `watch` every
+    decision.
     """
     results = []
     for number, scenario in enumerate(load_paths(paths), 1):
         if trace is not None:
             trace(f"# {scenario.file}: {scenario.name}: {scenario.why}")
         recorder = Recorder(sink, f"simulation{number}") if sink is not None else None
-        results.append(run_scenario(scenario, trace, recorder=recorder))
+        results.append(run_scenario(scenario, trace, recorder=recorder, watch=watch))
     return results
 
 
@@ -94,7 +98,9 @@ def run_scenario(
     scenario: Scenario,
     trace: Trace | None = None,
     world: type[World] = ServicedWorld,
+    *,
     recorder: Recorder | None = None,
+    watch: Watch | None = None,
 ) -> ScenarioResult:
     """Run one scenario and compare what came out; the same scenario gives the same result.
 
@@ -110,7 +116,8 @@ def run_scenario(
         bounds.look(now_s, decision)
         if writer is not None:
             writer(now_s, decision)
-        del world
+        if watch is not None:
+            watch(scenario, now_s, decision, world)
 
     loop = Loop(scenario, on_decision, world, recorder)
     violations: list[str] = []
@@ -118,11 +125,13 @@ def run_scenario(
         if turn.at_s > 0:
             loop.run_until(turn.at_s)
         violations += _missed(loop, turn.expect, clock_text(turn.at_s))
+        violations += limits_missed(loop, turn.expect_limits, clock_text(turn.at_s))
         loop.turn(turn)
     settled = _settle(loop)
     if not settled:
         violations.append(f"setpoints still change after {LONGEST_S / 3600:g} virtual hours")
-    violations += [*_missed(loop, scenario.expect, "settled"), *bounds.found, *loop.watch.found]
+    violations += limits_missed(loop, scenario.expect_limits, "settled")
+    violations += [*_missed(loop, scenario.expect, "settled"), *bounds.found, *loop.watch.found, *loop.world.found]
     return ScenarioResult(
         file=scenario.file,
         name=scenario.name,
@@ -172,8 +181,20 @@ def _missed(loop: Loop, expect: dict[str, LoadExpect], when: str) -> list[str]:
         for text in (
             *_differences(wanted, _load_result(loop, name), loop.world.tracks[name].now_a),
             *_of_its_service(wanted, loop.world, name),
+            *_of_its_lines(wanted, loop, name),
         )
     ]
+
+
+def _of_its_lines(wanted: LoadExpect, loop: Loop, name: str) -> list[str]:
+    """Return what differs in the lines that it has, and in the allocator's alerts about it."""
+    found, lines = [], len(loop.world.appetites[name].lines)
+    if wanted.lines is not None and wanted.lines != lines:
+        found.append(f"lines expected {wanted.lines}, got {lines}")
+    standing = sorted(kind for kind, about in loop.memory.alerts if about == name)
+    if wanted.alarm is not None and wanted.alarm not in standing:
+        found.append(f"alarm expected {wanted.alarm}, got {standing}")
+    return found
 
 
 def _of_its_service(wanted: LoadExpect, world: World, name: str) -> list[str]:

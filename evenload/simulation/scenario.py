@@ -12,7 +12,9 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct, field
 
 from evenload.contracts.events import AskedMode, LoadStatus
+from evenload.contracts.limits import LimitState
 from evenload.contracts.phases import Phase
+from evenload.contracts.plan_events import ForecastKind
 from evenload.contracts.units import Utc
 from evenload.site.schema import Site
 
@@ -29,6 +31,7 @@ FaultKind = Literal[
     "allocator_dies",
     "allocator_returns",
     "memory_lost",
+    "gateway_restarts",
 ]
 ScenarioSeconds = Annotated[float, Meta(ge=0, le=86_400)]
 Current = Annotated[float, Meta(ge=0, le=10_000)]
@@ -49,6 +52,10 @@ class MeterFacts(Part, frozen=True, kw_only=True):
     delay_s: Annotated[float, Meta(ge=0, le=10, description="from measuring to arrival")] = 0.0
     noise_a: Annotated[float, Meta(ge=0, le=10, description="largest error of the grid meter, A per phase")] = 0.0
     inverted: Annotated[bool, Meta(description="the grid meter shows import as export")] = False
+    wired: Annotated[
+        tuple[Phase, ...] | None,
+        Meta(description="site phases that the grid meter's lines really measure; none = L1, L2, L3 as it says"),
+    ] = None
 
 
 class LoadFacts(Part, frozen=True, kw_only=True):
@@ -85,6 +92,18 @@ class LimitFacts(Part, frozen=True, kw_only=True):
     failsafe_w: Power = 4200.0
 
 
+class FeedFacts(Part, frozen=True, kw_only=True):
+    """A feed of outside limits that the site file names: what it says, and how often."""
+
+    says: Annotated[
+        Annotated[float, Meta(ge=-1e9, le=1e9)] | bool | str | None,
+        Meta(description="a number, a contact's state, a text; null lifts the limit"),
+    ] = None
+    every_s: Annotated[float, Meta(ge=0.5, le=3600, description="from one message to the next")] = 10.0
+    writes: Annotated[bool, Meta(description="false: signs of life only, no limit")] = True
+    silent: Annotated[bool, Meta(description="it says nothing at all")] = False
+
+
 class ThermalFacts(Part, frozen=True, kw_only=True):
     """A tank or a room that a load heats or cools, as one mass of first order."""
 
@@ -100,6 +119,22 @@ class ThermalFacts(Part, frozen=True, kw_only=True):
     says_c: Annotated[
         Annotated[float, Meta(ge=-1000, le=1000)] | None, Meta(description="what its sensor says instead of the truth")
     ] = None
+    keeps_c: Annotated[
+        Annotated[float, Meta(ge=-40, le=150)] | None,
+        Meta(
+            description="its device's own thermostat: draws nothing from here on, again 1 K below; none = it has none"
+        ),
+    ] = None
+    raised_k: Annotated[
+        float, Meta(ge=0, le=50, description="its thermostat keeps so much more while it is let draw above its power_w")
+    ] = 0.0
+
+
+class ForecastFacts(Part, frozen=True, kw_only=True):
+    """What is known of the time from `at_s` on: a price per kWh, CO2 in g/kWh, or the sun in W."""
+
+    at_s: Annotated[float, Meta(ge=-86_400, le=172_800)]
+    value: Annotated[float, Meta(ge=-1_000_000, le=10_000_000)]
 
 
 class HandFacts(Part, frozen=True, kw_only=True):
@@ -123,8 +158,13 @@ class Given(Part, frozen=True, kw_only=True):
     meters: MeterFacts = field(default_factory=MeterFacts)
     loads: dict[str, LoadFacts] = field(default_factory=dict)
     limits: dict[str, LimitFacts] = field(default_factory=dict)
+    feeds: dict[str, FeedFacts] = field(default_factory=dict)
     thermal: dict[str, ThermalFacts] = field(default_factory=dict)
     by_hand: dict[str, HandFacts] = field(default_factory=dict)
+    forecasts: Annotated[
+        dict[ForecastKind, tuple[ForecastFacts, ...]],
+        Meta(description="what the planner hears of the hours to come; the last value holds for an hour"),
+    ] = field(default_factory=dict)
     seed: int = 0
 
 
@@ -136,12 +176,23 @@ class LoadExpect(Part, frozen=True, kw_only=True):
     draws_a: Annotated[Current | None, Meta(description="what it really draws, A per line")] = None
     at_least_a: Annotated[Current | None, Meta(description="lower bound of the setpoint")] = None
     at_most_a: Annotated[Current | None, Meta(description="upper bound of the setpoint")] = None
+    lines: Annotated[int | None, Meta(description="on how many lines it could draw now")] = None
+    alarm: Annotated[str | None, Meta(description="an alert of the allocator that stands about it")] = None
     reason: str | None = None
     at_least_c: Annotated[float | None, Meta(description="lower bound of its tank's or room's true temperature")] = None
     at_most_c: Annotated[float | None, Meta(description="upper bound of it")] = None
     alerts: Annotated[
         tuple[str, ...] | None, Meta(description="kinds of alert that plug_control has standing about it, all of them")
     ] = None
+
+
+class LimitExpect(Part, frozen=True, kw_only=True):
+    """What must be in force of a source of outside limits."""
+
+    state: LimitState | None = None
+    limit_w: Annotated[Power | None, Meta(description="what is in force, within 1 W")] = None
+    followed: Annotated[bool | None, Meta(description="was the site measured within it since it took force")] = None
+    alert: Annotated[bool | None, Meta(description="does the alert of a lost source stand")] = None
 
 
 class Fault(Part, frozen=True, kw_only=True):
@@ -159,6 +210,7 @@ class Moment(Part, frozen=True, kw_only=True):
     site: Annotated[dict[str, Any], Meta(description="changes of the site file, merged into the one in force")] = {}
     fault: Fault | None = None
     expect: dict[str, LoadExpect] = field(default_factory=dict)
+    expect_limits: dict[str, LimitExpect] = field(default_factory=dict)
     why: str = ""
 
 
@@ -175,7 +227,11 @@ class Document(Part, frozen=True, kw_only=True):
     ] = None
     site: dict[str, Any]
     given: Given
+    course: Annotated[
+        dict[str, Any] | None, Meta(description="sun, house, weather and hot water of a day: the keys of course.py")
+    ] = None
     expect: dict[str, LoadExpect] = field(default_factory=dict)
+    expect_limits: dict[str, LimitExpect] = field(default_factory=dict)
     timeline: tuple[Moment, ...] = ()
     always: Annotated[
         dict[str, LoadExpect],
@@ -195,6 +251,7 @@ class Scenario(Struct, frozen=True, kw_only=True):
     moments: tuple["Turn", ...]
     always: dict[str, LoadExpect]
     starts_at: datetime | None = None
+    expect_limits: dict[str, LimitExpect] = {}
 
 
 class Turn(Struct, frozen=True, kw_only=True):
@@ -205,3 +262,4 @@ class Turn(Struct, frozen=True, kw_only=True):
     site: Site | None
     fault: Fault | None
     expect: dict[str, LoadExpect]
+    expect_limits: dict[str, LimitExpect] = {}

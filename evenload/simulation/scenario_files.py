@@ -8,10 +8,14 @@ from typing import Any
 
 import msgspec
 
+from evenload.simulation.course import Course, moments_of
 from evenload.simulation.scenario import (
     Document,
+    FeedFacts,
+    ForecastFacts,
     Given,
     HandFacts,
+    LimitExpect,
     LoadExpect,
     LoadFacts,
     MeterFacts,
@@ -21,6 +25,7 @@ from evenload.simulation.scenario import (
     Turn,
 )
 from evenload.simulation.station_faults import FAULTS
+from evenload.simulation.virtual_time import START
 from evenload.simulation.yaml_lines import Written, YamlFault, line_of, read
 from evenload.site.findings import ConfigError, Finding
 from evenload.site.load import load_mapping
@@ -28,7 +33,10 @@ from evenload.site.schema import Site
 
 _MAX_FILE_BYTES = 4_000_000
 _BASE_DEPTH = 5
-_PARTS = (Document, Given, HandFacts, LoadExpect, LoadFacts, MeterFacts, Moment, ThermalFacts)
+_PARTS = (
+    Course, Document, FeedFacts, ForecastFacts, Given, HandFacts, LimitExpect, LoadExpect, LoadFacts, MeterFacts,
+    Moment, ThermalFacts,
+)  # fmt: skip
 _PATH_IN_MESSAGE = re.compile(r" - at `(?:key in )?\$\.?([^`\[]*)")
 
 
@@ -120,6 +128,7 @@ def _scenario(path: Path, written: Written, findings: list[Finding]) -> Scenario
         moments=turns,
         always=document.always,
         starts_at=document.starts_at,
+        expect_limits=document.expect_limits,
     )
 
 
@@ -140,8 +149,8 @@ def _with_base(path: Path, written: Written, findings: list[Finding], depth: int
     for other in _documents(base_path, findings):
         if isinstance(other.value, dict) and (not name or other.value.get("name") == name):
             below = _with_base(base_path, other, findings, depth - 1)
-            parts = {key: merged(below.get(key, {}), value.get(key, {})) for key in ("site", "given")}
-            return {**value, **parts}
+            parts = {key: merged(below.get(key, {}), value.get(key, {})) for key in ("site", "given", "course")}
+            return {**value, **{key: part for key, part in parts.items() if part or key != "course"}}
     findings.append(
         _finding(
             str(path), line_of(written.lines, "base"), "base", f"no scenario {name!r} in {base_path}", remedy="name one"
@@ -155,9 +164,10 @@ def _turns(
 ) -> tuple[Turn, ...]:
     """Return the timeline with each moment's changes merged into what was in force before."""
     site, given, turns = value["site"], value["given"], []
-    order = sorted(enumerate(document.timeline), key=lambda item: item[1].at_s)
+    coming = [*_course(document, value, where, findings), *enumerate(document.timeline)]
+    order = sorted(coming, key=lambda item: item[1].at_s)
     for index, moment in order:
-        at = f"timeline.{index}"
+        at = "course" if index < 0 else f"timeline.{index}"
         site, given = merged(site, moment.site), merged(given, moment.given)
         turns.append(
             Turn(
@@ -166,9 +176,29 @@ def _turns(
                 site=_site(site, (*where, f"{at}.site"), findings) if moment.site else None,
                 fault=moment.fault,
                 expect=moment.expect,
+                expect_limits=moment.expect_limits,
             )
         )
     return tuple(turns)
+
+
+def _course(
+    document: Document, value: dict[str, Any], where: tuple[str, dict[str, int]], findings: list[Finding]
+) -> list[tuple[int, Moment]]:
+    """Return the moments of the document's course, all numbered −1; its faults are told as a timeline's."""
+    if document.course is None:
+        return []
+    course = _converted(document.course, Course, (*where, "course"), findings)
+    site = _site(value["site"], (*where, "site"), [])
+    if course is None or site is None:
+        return []
+    source, lines = where
+    for key, names in (("outdoor", course.outdoor), ("water", course.water)):
+        for name in sorted(set(names) - set(document.given.thermal)):
+            at, remedy = f"course.{key}", "give it a mass in given.thermal"
+            findings.append(_finding(source, line_of(lines, at), at, f"nothing is known of {name}", remedy=remedy))
+            return []
+    return [(-1, moment) for moment in moments_of(course, site, document.starts_at or START)]
 
 
 def _converted(value: Any, wanted: Any, where: tuple[str, dict[str, int], str], findings: list[Finding]) -> Any:
@@ -215,6 +245,7 @@ def _cross_checks(document: Document, site: Site, where: tuple[str, dict[str, in
             close = get_close_matches(facts.fault, sorted(FAULTS), n=1)
             remedy = f"did you mean {close[0]}?" if close else f"one of {', '.join(sorted(FAULTS))}"
             yield _finding(source, line_of(lines, at), at, f"no station fault is named {facts.fault}", remedy=remedy)
+    yield from _sources_named(document, site, where)
     for phase in sorted(set(document.given.household_a) - set(site.phases)):
         at = f"given.household_a.{phase}"
         yield _finding(
@@ -222,6 +253,15 @@ def _cross_checks(document: Document, site: Site, where: tuple[str, dict[str, in
         )
     if site.battery is not None and document.given.soc_pct is None:
         yield _finding(source, line_of(lines, "given"), "given.soc_pct", "the site has a battery", remedy="say its soc")
+
+
+def _sources_named(document: Document, site: Site, where: tuple[str, dict[str, int]]) -> Iterator[Finding]:
+    """Yield feeds that the site file does not name."""
+    source, lines = where
+    for name in sorted(set(document.given.feeds) - set(site.limits)):
+        at = f"given.feeds.{name}"
+        remedy = f"one of {sorted(site.limits)}" if site.limits else "add it below site.limits"
+        yield _finding(source, line_of(lines, at), at, "the site names no such limit", remedy=remedy)
 
 
 def _path_below(lines: dict[str, int], above: str, key: str) -> str:

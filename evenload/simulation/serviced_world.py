@@ -19,6 +19,7 @@ from evenload.simulation.station_core import Station as Connector
 from evenload.simulation.station_faults import FAULTS
 from evenload.simulation.station_several import Charger, Several
 from evenload.simulation.station_side import GatewaySide, StationSide
+from evenload.simulation.virtual_time import Wall, utc
 from evenload.simulation.world import World
 from evenload.site.failsafe import failsafe_currents
 from evenload.site.schema import Device, Evse, Load, Site
@@ -30,10 +31,10 @@ from services.plug_control.wishes import wish_of
 class ServicedWorld(World):
     """`World` with services; `outlets` then only mirror what devices let pass."""
 
-    def __init__(self, site: Site, given: Given) -> None:
+    def __init__(self, site: Site, given: Given, wall: Wall = utc) -> None:
         self._sides: dict[str, Side] = {}
         self._stations: dict[str, StationSide] = {}
-        super().__init__(site, given)
+        super().__init__(site, given, wall)
 
     def set_facts(self, site: Site, given: Given) -> None:
         """Put facts in force; services are made when a load is first seen."""
@@ -50,7 +51,7 @@ class ServicedWorld(World):
                     side.use_lines(len(self.appetites[name].lines))
                 side.set_given(status, self.now_s)
             elif isinstance(load, Device):
-                self._sides[name] = PlugSide(plugs[name], status, self.now_s)
+                self._sides[name] = PlugSide(plugs[name], status, self.now_s, wall=self.wall)
             elif load.station is not None:
                 station = self._station(stations[load.station.lower()], fitted, given)
                 self._sides[name] = GatewaySide(station, load.evse, status, self.now_s)
@@ -113,6 +114,13 @@ class ServicedWorld(World):
             self._sides[load].link(up, self.now_s)
             self._mirror(load)
 
+    def restart_gateway(self, load: str) -> None:
+        """Let the gateway of a load's station start anew, with its record."""
+        side = self._sides.get(load)
+        if isinstance(side, GatewaySide):
+            side.restart_gateway(self.now_s)
+            self._mirror(load)
+
     def next_s(self) -> float:
         """Return when the next thing changes by itself."""
         return min([super().next_s(), *(side.next_s() for side in self._sides.values())])
@@ -140,6 +148,10 @@ class ServicedWorld(World):
         if side is None:
             return
         old: Outlet = self.outlets[name]
+        active = side.active_lines(self.now_s) if isinstance(side, GatewaySide) else None
+        if active is not None and isinstance(side, GatewaySide):
+            self._use_lines(name, active)
+            side.use_lines(len(self.appetites[name].lines))
         offers_a = side.offers_a(self.now_s)
         if offers_a != old.offers_a:
             fallen = offers_a == old.failsafe_a != old.setpoint_a

@@ -53,7 +53,14 @@ class StationClient:
     """Runs one station until told to stop. `plug`, `unplug` and `sleep` are what a driver and a vehicle do."""
 
     def __init__(
-        self, charger: Charger, url: str, password: str | None, on_event: OnEvent, *, lag_s: float = 2.0
+        self,
+        charger: Charger,
+        url: str,
+        password: str | None,
+        on_event: OnEvent,
+        *,
+        lag_s: float = 2.0,
+        utc: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.charger = charger
         self.station = charger.connectors[0]
@@ -61,7 +68,7 @@ class StationClient:
         self._url = url.rstrip("/") + self.station.path()
         secret = None if password is None else self.station.secret(password)
         self._headers = _basic(charger.identity, secret)
-        self._on_event = on_event
+        self._on_event, self._utc = on_event, utc
         self._vehicles = [Vehicle(each, lag_s) for each in charger.connectors]
         self._socket: ClientConnection | None = None
         self._waiting: dict[str, asyncio.Future[Json]] = {}
@@ -104,7 +111,7 @@ class StationClient:
         last_s = loop.time()
         while True:
             await asyncio.sleep(STEP_S)
-            now_s, now = loop.time(), _utc()
+            now_s, now = loop.time(), self._utc()
             self._note_limits(now)
             for vehicle in self._vehicles:
                 drawn_a = vehicle.follow(now_s, now, now_s - last_s)
@@ -180,10 +187,10 @@ class StationClient:
             if self.station.wrong_id:
                 await socket.send(json.dumps([3, self.station.wrong_id, {"status": "Accepted"}]))
             return
-        answer = self.charger.answer(action, payload, _utc())
+        answer = self.charger.answer(action, payload, self._utc())
         reply: list[Any] = [3, identifier, answer] if answer is not None else [4, identifier, "NotImplemented", "", {}]
         self._tell("call", action=action, payload=payload, answer=answer)
-        self._note_limits(_utc())
+        self._note_limits(self._utc())
         await socket.send(json.dumps(reply, separators=(",", ":")))
 
     async def _speak(self) -> None:
@@ -223,7 +230,7 @@ class StationClient:
             self._offline.popleft()
 
     async def _transact(self, station: Station) -> None:
-        now = _utc()
+        now = self._utc()
         why = station.stops(now)
         if station.starts():
             await self._tell_status(station)
@@ -238,18 +245,18 @@ class StationClient:
             self._tell("stopped")
 
     async def _tell_status(self, station: Station) -> None:
-        wanted = station.wanted_status(_utc())
+        wanted = station.wanted_status(self._utc())
         if wanted != station.status:
             station.status = wanted
             self._tell("status", status=wanted, connector=station.connector)
-            await self.call("StatusNotification", station.status_notification(_utc()))
+            await self.call("StatusNotification", station.status_notification(self._utc()))
 
     async def _tell_meter(self, vehicle: Vehicle, now_s: float) -> None:
         station = vehicle.connector
         interval_s = station.sample_interval_s()
         if station.transaction is not None and interval_s > 0 and now_s - vehicle.sampled_s >= interval_s:
             vehicle.sampled_s = now_s
-            await self.call("MeterValues", station.meter_values(_utc()))
+            await self.call("MeterValues", station.meter_values(self._utc()))
 
     async def _triggered(self, station: Station) -> None:
         """Send what a TriggerMessage asked for; a Reset closes the link, and the station boots anew."""
@@ -265,8 +272,8 @@ class StationClient:
         if wanted == "BootNotification":
             return self.charger.boot()
         if wanted == "MeterValues":
-            return station.meter_values(_utc())
-        return {} if wanted == "Heartbeat" else station.status_notification(_utc())
+            return station.meter_values(self._utc())
+        return {} if wanted == "Heartbeat" else station.status_notification(self._utc())
 
     async def call(self, action: str, payload: Json) -> Json:
         """Send one call and return its answer; one at a time. Raises `NoAnswer` (also for an error answer)."""
@@ -295,7 +302,7 @@ class StationClient:
                 self._tell("limit", limit_a=round(limit_a, 2), connector=vehicle.connector.connector)
 
     def _tell(self, event: str, **facts: Any) -> None:
-        self._on_event({"event": event, "station": self.charger.identity, "at": stamp(_utc()), **facts})
+        self._on_event({"event": event, "station": self.charger.identity, "at": stamp(self._utc()), **facts})
 
 
 def _settle(future: asyncio.Future[Json], kind: int, message: list[Any]) -> None:
@@ -320,10 +327,6 @@ def _basic(identity: str, password: bytes | None) -> dict[str, str]:
         return {}
     pair = base64.b64encode(f"{identity}:".encode() + password).decode()
     return {"Authorization": f"Basic {pair}"}
-
-
-def _utc() -> datetime:
-    return datetime.now(UTC)
 
 
 def _arguments() -> argparse.Namespace:

@@ -109,6 +109,11 @@ class Station:
         """Return the current in force at the connector, A per line."""
         return composite_a(list(self.profiles.values()), self.transaction_from, self.own_time(now), self.max_a)
 
+    def active_lines(self, now: datetime) -> int | None:
+        """Return on how many lines it gives current now; None = on all that it has, always."""
+        del now
+        return None
+
     def wanted_status(self, now: datetime) -> str:
         """Return the status that fits vehicle, profiles and transaction."""
         if not self.plugged:

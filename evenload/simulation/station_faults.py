@@ -10,6 +10,7 @@ from evenload.simulation import station_fault_deeds as deeds
 from evenload.simulation import station_fault_limits as limits
 from evenload.simulation import station_fault_links as links
 from evenload.simulation import station_fault_messages as messages
+from evenload.simulation import station_switching as switching
 from evenload.simulation.station_core import Station
 from evenload.simulation.station_fault_limits import Odd
 
@@ -29,7 +30,8 @@ KINDS: Final[tuple[type[Odd], ...]] = (
     messages.RegisterRestarts, messages.NoBootOnReconnect, messages.NoTriggers, messages.NoConfiguration,
     messages.OfflineIdInStop, messages.StatusInsteadOfStop, messages.NeedsRemoteStart, links.HexPassword,
     links.NoSubprotocol, links.OddPath, links.PingsUnanswered, links.DeafAfterAWhile, links.WrongAnswerIds,
-    links.RepeatsStops, links.RunsAlready,
+    links.RepeatsStops, links.RunsAlready, switching.SwitchesPhases, switching.IgnoresPhases, switching.RefusesPhases,
+    switching.StuckOnOneLine,
 )  # fmt: skip
 
 

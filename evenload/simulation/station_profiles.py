@@ -26,6 +26,8 @@ class Profile:
     starts_at: datetime | None = None
     duration_s: float | None = None
     transaction: int | None = None
+    lines: tuple[int | None, ...] = ()
+    """Of each period, how many lines may be used; None = it says nothing, which means all."""
 
 
 def parse_profile(value: Any, watts_per_amp: float, now: datetime) -> Profile | None:
@@ -47,6 +49,7 @@ def parse_profile(value: Any, watts_per_amp: float, now: datetime) -> Profile | 
             starts_at=_moment(schedule.get("startSchedule")),
             duration_s=float(schedule["duration"]) if "duration" in schedule else None,
             transaction=value.get("transactionId"),
+            lines=tuple(period.get("numberPhases") for period in schedule["chargingSchedulePeriod"]),
         )
     except (KeyError, TypeError, ValueError):
         return None
@@ -62,6 +65,17 @@ def composite_a(profiles: list[Profile], transaction_from: datetime | None, now:
     return min(bounds)
 
 
+def composite_lines(profiles: list[Profile], transaction_from: datetime | None, now: datetime) -> int | None:
+    """Return how many lines the profile in force for a vehicle says; None = nothing."""
+    for purpose in ("TxProfile", "TxDefaultProfile"):
+        ranked = sorted((each for each in profiles if each.purpose == purpose), key=lambda each: -each.stack_level)
+        for profile in ranked if purpose != "TxProfile" or transaction_from is not None else ():
+            period = _period(profile, transaction_from, now)
+            if period is not None:
+                return profile.lines[period] if profile.lines else None
+    return None
+
+
 def _of_purpose(
     profiles: list[Profile], purpose: str, transaction_from: datetime | None, now: datetime
 ) -> float | None:
@@ -72,11 +86,17 @@ def _of_purpose(
 
 def _limit_a(profile: Profile, transaction_from: datetime | None, now: datetime) -> float | None:
     """Return the limit of the period in force, A; None when the profile says nothing about now."""
+    period = _period(profile, transaction_from, now)
+    return None if period is None else profile.periods[period][1]
+
+
+def _period(profile: Profile, transaction_from: datetime | None, now: datetime) -> int | None:
+    """Return which period is in force; None when the profile says nothing about now."""
     origin = profile.starts_at if profile.kind == "Absolute" and profile.starts_at else transaction_from
     passed_s = (now - (origin or profile.set_at)) / timedelta(seconds=1)
     if passed_s < 0 or (profile.duration_s is not None and passed_s >= profile.duration_s):
         return None
-    begun = [limit for start_s, limit in profile.periods if start_s <= passed_s]
+    begun = [index for index, (start_s, _) in enumerate(profile.periods) if start_s <= passed_s]
     return begun[-1] if begun else None
 
 

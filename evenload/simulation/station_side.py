@@ -20,6 +20,7 @@ from services.ocpp_gateway import leases
 from services.ocpp_gateway.calls16 import Answer
 from services.ocpp_gateway.config import CALL_TIMEOUT_S, StationPlan
 from services.ocpp_gateway.dialect import OCPP16
+from services.ocpp_gateway.learning import facts_of, restored
 from services.ocpp_gateway.states import load_state
 from services.ocpp_gateway.station import (
     Changed,
@@ -116,6 +117,17 @@ class StationSide:
         found = outlet_at(self.gateway, connector)
         assert found is not None
         return found
+
+    def restart_gateway(self, now_s: float) -> None:
+        """Forget all that the gateway knows of the station but its record, and connect anew; nobody boots."""
+        facts = facts_of(self.gateway)
+        self.gateway = restored(new_station(self.gateway.plan), facts)
+        self._pending, self._hung_up = None, False
+        self.gateway = replace(self.gateway, link=Link(token="simulated", connected_s=_monotonic(now_s)))
+        for connector in self.charger.connectors:
+            connector.status = ""
+            self._talk(connector, now_s)
+        self._pump(now_s)
 
     def _talk(self, connector: Connector, now_s: float) -> None:
         """Let a connector begin and end its transaction and tell its status."""
@@ -245,6 +257,14 @@ class GatewaySide:
         """Return what the connector's profiles allow; nothing without a transaction."""
         connector = self._station.by_number[self._connector]
         return connector.allowed_a(utc(now_s)) if connector.transaction is not None else 0.0
+
+    def active_lines(self, now_s: float) -> int | None:
+        """Return on how many lines the station gives current now; None = on all that it has, always."""
+        return self._station.by_number[self._connector].active_lines(utc(now_s))
+
+    def restart_gateway(self, now_s: float) -> None:
+        """Let the gateway start anew with what the station's record keeps."""
+        self._station.restart_gateway(now_s)
 
     def take_news(self) -> bool:
         """Tell whether the core said that the load's state changed."""

@@ -8,6 +8,9 @@ from dataclasses import dataclass, replace
 
 from evenload.simulation.scenario import ThermalFacts
 
+THERMOSTAT_K = 1.0
+"""A device's own thermostat calls again when it is so far below what it keeps."""
+
 
 @dataclass(frozen=True)
 class Mass:
@@ -15,6 +18,8 @@ class Mass:
 
     temperature_c: float
     facts: ThermalFacts
+    calls: bool = True
+    """Its device's own thermostat wants it warmer, or cooler."""
 
 
 def after(mass: Mass, power_w: float, seconds: float) -> Mass:
@@ -26,6 +31,17 @@ def after(mass: Mass, power_w: float, seconds: float) -> Mass:
     final_c = facts.ambient_c + heat_w / facts.loss_w_per_k
     left = math.exp(-seconds / 3600 * facts.loss_w_per_k / facts.capacity_wh_per_k)
     return replace(mass, temperature_c=final_c + (mass.temperature_c - final_c) * left)
+
+
+def called(mass: Mass, *, raised: bool) -> Mass:
+    """Return the mass after its device's own thermostat looked at it; one without a thermostat always calls."""
+    facts = mass.facts
+    if facts.keeps_c is None:
+        return mass if mass.calls else replace(mass, calls=True)
+    sign = 1.0 if facts.factor >= 0 else -1.0
+    ahead_k = sign * (facts.keeps_c - mass.temperature_c) + (facts.raised_k if raised else 0.0)
+    calls = ahead_k > (0.0 if mass.calls else THERMOSTAT_K)
+    return mass if calls == mass.calls else replace(mass, calls=calls)
 
 
 def with_facts(mass: Mass | None, facts: ThermalFacts) -> Mass:

@@ -1,8 +1,11 @@
 """Virtual time: seconds from the start, and the moment of the calendar they stand for."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 START = datetime(2026, 6, 21, 10, 0, tzinfo=UTC)
+Wall = Callable[[float], datetime]
+"""Seconds from the start → the moment of the calendar, UTC."""
 MONOTONIC_START_S = 1_000.0
 """Simulated machines have been up for a while: code must not take 0 for the first moment."""
 

@@ -16,20 +16,24 @@ from evenload.simulation.outlet import Outlet
 from evenload.simulation.plant import Flows, PhaseValues, Surroundings
 from evenload.simulation.scenario import Given, LoadFacts
 from evenload.simulation.thermal import Mass
-from evenload.simulation.virtual_time import utc
+from evenload.simulation.virtual_time import Wall, clock_text, utc
 from evenload.site.failsafe import failsafe_currents
+from evenload.site.heat import HeatPump
 from evenload.site.schema import Device, Evse, Load, Site, phases_of
 
 STATION_PERIOD_S = 10.0
 PLUG_PERIOD_S = 5.0
+STILL_A = 0.5
+RAISED_A = 0.2
+"""Let draw so much more than its own power, a device's thermostat is raised."""
 _NEVER_S = float("inf")
 
 
 class World:
     """State of one simulated site at `now_s` (virtual time, s from the start)."""
 
-    def __init__(self, site: Site, given: Given) -> None:
-        self.now_s = 0.0
+    def __init__(self, site: Site, given: Given, wall: Wall = utc) -> None:
+        self.now_s, self.wall = 0.0, wall
         self.site, self.given = site, given
         self.soc_pct = given.soc_pct
         self.battery_w = 0.0
@@ -40,6 +44,10 @@ class World:
         self.changed_s = 0.0
         self.fallen_s = float("-inf")
         """When a lease last ended and its outlet fell back by itself."""
+        self._active: dict[str, int] = {}
+        """On how many lines a load's station gives current, where it can switch them."""
+        self.found: list[str] = []
+        """What must not happen to a vehicle, and did."""
         self._answer_s: float | None = None
         self.set_facts(site, given)
 
@@ -88,6 +96,8 @@ class World:
         for name, mass in self.masses.items():
             self.masses[name] = thermal.after(mass, self.power_w(name), to_s - self.now_s)
         self.now_s = to_s
+        for name in self.masses:
+            self._call(name)
         for name, each in list(self.outlets.items()):
             fallen = outlet.at_time(each, to_s)
             if fallen is not each:
@@ -111,7 +121,7 @@ class World:
 
     def state_of(self, name: str) -> LoadState:
         """Return a load's state as its service would publish it now."""
-        return outlet.report(self.outlets[name], self.now_s, utc(self.now_s), self.site.voltage_v)
+        return outlet.report(self.outlets[name], self.now_s, self.wall(self.now_s), self.site.voltage_v)
 
     def changed(self, name: str, old: LoadState) -> bool:
         """Tell whether a load's state is no longer what was published."""
@@ -176,9 +186,51 @@ class World:
         old = self.outlets.get(name, fresh)
         changed = replace(old, lines=lines, given=facts.status, is_plug=isinstance(load, Device), failsafe_a=failsafe_a)
         self.outlets[name] = changed
-        self.appetites[name] = _appetite(self.site, load, facts, outlet.draws(changed))
         self.tracks.setdefault(name, Track())
+        self._set_appetite(name)
+
+    def _call(self, name: str) -> None:
+        """Let a device's own thermostat look; what it wants counts beside what it is let draw."""
+        load, offers_a = self.site.loads[name], self.outlets[name].offers_a
+        own_a = (
+            load.power_w / self.site.voltage_v / len(self.outlets[name].lines) if isinstance(load, HeatPump) else 0.0
+        )
+        mass = thermal.called(self.masses[name], raised=offers_a > own_a + RAISED_A)
+        if mass is self.masses[name]:
+            return
+        self.masses[name] = mass
+        self._set_appetite(name)
+
+    def _set_appetite(self, name: str) -> None:
+        mass = self.masses.get(name)
+        wants = outlet.draws(self.outlets[name]) and (mass is None or mass.calls)
+        facts = self.given.loads.get(name, LoadFacts(status="available"))
+        appetite = _appetite(self.site, self.site.loads[name], facts, wants)
+        self.appetites[name] = replace(appetite, lines=appetite.lines[: self._active.get(name)])
         self._offer(name)
+
+    def restart_gateway(self, load: str) -> None:
+        """Let the gateway of a load's station start anew; plain outlets have none."""
+
+    def _use_lines(self, name: str, count: int) -> None:
+        """Let a load's station give current on so many of its lines; under current that faults the vehicle."""
+        self._active[name] = count
+        appetite = self.appetites[name]
+        lines = self._lines_of(name)[:count]
+        if lines == appetite.lines:
+            return
+        if self.tracks[name].now_a > STILL_A and outlet.draws(self.outlets[name]):
+            self.found.append(f"{clock_text(self.now_s)} {name}: its lines were switched while it drew")
+            appetite = replace(appetite, sleeps=True)
+        self.appetites[name] = replace(appetite, lines=lines)
+        self._flows_changed()
+        self._offer(name)
+
+    def _lines_of(self, name: str) -> tuple[int, ...]:
+        """Return the site phase of each line that the vehicle would use."""
+        facts = self.given.loads.get(name, LoadFacts())
+        lines = facts.wired or phases_of(self.site.loads[name], self.site)
+        return tuple(self.site.phases.index(phase) for phase in lines)[: facts.lines]
 
     def _replace(self, name: str, changed: Outlet) -> None:
         old = self.outlets[name]

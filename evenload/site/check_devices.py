@@ -30,6 +30,7 @@ from evenload.site.schema import Device, Meter, Site
 
 SLOWEST_GRID_PERIOD_S = 20.0
 """Above it a grid meter must be declared slow: its failsafe comes later (faults.md section 2)."""
+SLOWEST_CHECK_PERIOD_S = 5.0
 
 
 def _of_role(site: Site, role: str) -> list[str]:
@@ -37,8 +38,8 @@ def _of_role(site: Site, role: str) -> list[str]:
 
 
 def grid_meter(site: Site, report: Report) -> None:
-    """A grid site has exactly one grid meter, an off-grid site none."""
-    found = _of_role(site, "grid")
+    """A grid site has exactly one grid meter, beside those that check it; an off-grid site none."""
+    found = [name for name in _of_role(site, "grid") if site.meters[name].checks is None]
     if site.grid is None:
         for name in found:
             remedy = "add grid: {breaker_a: …}, or remove the meter if the site is off-grid"
@@ -49,7 +50,32 @@ def grid_meter(site: Site, report: Report) -> None:
         report.fault("meters", "there is no grid meter", remedy, involves=("meters",))
     for name in found[1:]:
         what = f"a second grid meter beside {found[0]}"
-        report.fault(f"meters.{name}.role", what, "keep one; give the other the role circuit, household or solar")
+        remedy = f"add checks: {found[0]} to it, if both measure the grid connection; else give it another role"
+        report.fault(f"meters.{name}.role", what, remedy)
+
+
+def checking_meter(site: Site, report: Report) -> None:
+    """One meter may check another one, and both measure the grid connection (faults.md A11)."""
+    first: dict[str, str] = {}
+    for name, meter in site.meters.items():
+        if meter.checks is None:
+            continue
+        path, checked = f"meters.{name}.checks", site.meters.get(meter.checks)
+        involves = (f"meters.{name}.role", f"meters.{meter.checks}.role")
+        mains = [each for each in _of_role(site, "grid") if site.meters[each].checks is None]
+        if meter.role != "grid":
+            what = f"a meter of role {meter.role} checks nothing: only grid meters are compared"
+            report.fault(path, what, "give it role: grid, or remove checks", involves=involves)
+        elif checked is None or checked.role != "grid" or checked.checks is not None or meter.checks == name:
+            remedy = scalars.one_of(meter.checks, mains) if mains else "add the site's grid meter below meters"
+            report.fault(path, f"{meter.checks} is not the site's grid meter", remedy, involves=involves)
+        elif meter.checks in first:
+            what = f"the meter {first[meter.checks]} checks {meter.checks} already"
+            report.fault(path, what, "keep one of the two")
+        first.setdefault(meter.checks, name)
+        if (meter.period_s or 0) > SLOWEST_CHECK_PERIOD_S:
+            what = f"it reads every {plain_number(meter.period_s or 0)} s: loads wait for the older of two values"
+            report.warning(f"meters.{name}.period_s", what, f"read it every {plain_number(SLOWEST_CHECK_PERIOD_S)} s")
 
 
 def needed_meters(site: Site, report: Report) -> None:
@@ -223,6 +249,7 @@ def mqtt_broker(site: Site, report: Report) -> None:
     """MQTT devices have a broker, and a broker has devices."""
     devices = {f"meters.{name}": meter.driver for name, meter in site.meters.items()}
     devices |= {f"loads.{name}": load.driver or "" for name, load in site.loads.items() if isinstance(load, Device)}
+    devices |= {f"limits.{name}": limit.driver for name, limit in site.limits.items()}
     devices = {path: driver for path, driver in devices.items() if driver in NEEDS_BROKER}
     if site.mqtt is None:
         for path, driver in devices.items():

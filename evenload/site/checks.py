@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from evenload.site import (
     check_devices,
     check_heat,
+    check_limits,
     check_loads,
     check_plans,
     check_runs,
@@ -200,12 +201,14 @@ CHECKS: tuple[Check, ...] = (
     check_plans.plans,
     check_plans.prices,
     check_plans.forecasts,
+    check_limits.limits,
 )
 REAL_CHECKS: tuple[Check, ...] = (
     check_loads.ratings,
     check_loads.controlled,
     check_loads.plug_phases,
     check_devices.grid_meter,
+    check_devices.checking_meter,
     check_devices.needed_meters,
     check_devices.unseen_house,
     check_devices.meter_phases,
@@ -217,6 +220,7 @@ REAL_CHECKS: tuple[Check, ...] = (
     check_devices.shared_relays,
     check_devices.tasmota_channels,
     check_devices.secrets,
+    check_limits.feeds,
 )
 """Checks of what a simulation provides by itself, or can do without harm."""
 SIMULATED_CHECKS: tuple[Check, ...] = (check_loads.ratings_in_simulation,)

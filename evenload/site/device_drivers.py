@@ -9,6 +9,8 @@ from evenload.site.devices import Device, Plug
 from evenload.site.driver_keys import Host, Options, Timeout
 from evenload.site.drivers import METER_DRIVERS, PLUG_DRIVERS
 from evenload.site.heat import Climate, HeatPump, Tank
+from evenload.site.limit_drivers import LIMIT_DRIVERS
+from evenload.site.limits import OutsideLimit
 from evenload.site.modulating import Modulating
 from evenload.site.power_drivers import POWER_DRIVERS
 from evenload.site.runs import Appliance, Pump
@@ -54,5 +56,7 @@ DEVICE_DRIVERS: Mapping[type[Device], Mapping[str, type[Options]]] = {
 
 
 def drivers_of(kind: type) -> Mapping[str, type[Options]]:
-    """Return the drivers of a meter or of a kind of device."""
+    """Return the drivers of a meter, of a source of limits, or of a kind of device."""
+    if kind is OutsideLimit:
+        return LIMIT_DRIVERS
     return METER_DRIVERS if kind is Meter else DEVICE_DRIVERS[kind]

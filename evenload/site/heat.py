@@ -11,6 +11,12 @@ from evenload.site.section import TimeOfDay, Weekday
 Temperature = Annotated[float, Meta(ge=-40, le=150)]
 Span = Annotated[float, Meta(gt=0, le=50)]
 LOWEST_TARGET_C = 30.0
+ReadyBy = Annotated[
+    tuple[TimeOfDay, ...],
+    Meta(
+        description="at the target by these times of the day; once its model is learned it waits for the sun until then"
+    ),
+]
 
 
 class Tank(Sensed, frozen=True, kw_only=True, tag="tank", tag_field="type"):
@@ -38,6 +44,10 @@ class Tank(Sensed, frozen=True, kw_only=True, tag="tank", tag_field="type"):
     legionella_by: Annotated[TimeOfDay, Meta(description="time of that day, as 18:00, in the site's time zone")] = (
         "18:00"
     )
+    ready_by: ReadyBy = ()
+    waits_k: Annotated[
+        Span, Meta(description="with ready_by: waits for the sun until it is so far below the target, K")
+    ] = 12.0
 
     @property
     def levels_w(self) -> tuple[float, ...]:
@@ -74,6 +84,10 @@ class Climate(Sensed, frozen=True, kw_only=True, tag="climate", tag_field="type"
     ] = 1.5
     least_c: Annotated[Temperature, Meta(description="never cooled below, nor set lower by hand, °C")] = 5.0
     most_c: Annotated[Temperature, Meta(description="never heated above, nor set higher by hand, °C")] = 28.0
+    ready_by: ReadyBy = ()
+    waits_k: Annotated[
+        Span, Meta(description="with ready_by: waits for the sun until it is so far from the target, K")
+    ] = 2.0
     min_on_s: Annotated[Dwell, Meta(description="minimum on time, s")] = 300.0
     min_off_s: Annotated[Dwell, Meta(description="minimum off time, s")] = 300.0
 

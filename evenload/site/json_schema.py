@@ -13,6 +13,7 @@ from evenload.site.device_drivers import DEVICE_DRIVERS
 from evenload.site.driver_keys import Options
 from evenload.site.drivers import METER_DRIVERS
 from evenload.site.leaves import ALIASES
+from evenload.site.limit_drivers import LIMIT_DRIVERS
 from evenload.site.overrides import StationOverrides
 from evenload.site.schema import Site
 
@@ -23,7 +24,8 @@ Schema = dict[str, Any]
 
 def site_schema() -> Schema:
     """Return the JSON Schema of a site file."""
-    tables = {"Meter": METER_DRIVERS, **{kind.__name__: drivers for kind, drivers in DEVICE_DRIVERS.items()}}
+    of_devices = {kind.__name__: drivers for kind, drivers in DEVICE_DRIVERS.items()}
+    tables = {"Meter": METER_DRIVERS, "OutsideLimit": LIMIT_DRIVERS, **of_devices}
     options = {each for drivers in tables.values() for each in drivers.values()}
     kinds = (Site, StationOverrides, *sorted(options, key=lambda each: each.__name__))
     _, parts = msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")

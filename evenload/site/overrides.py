@@ -45,6 +45,9 @@ class StationOverrides(Options, frozen=True, kw_only=True):
     expiry: Annotated[
         bool | None, Meta(description="false: its profiles do not end by themselves; it counts at its rating")
     ] = None
+    switches_phases: Annotated[
+        bool | None, Meta(description="true: it can charge on one line or on all, whatever it says; false: it cannot")
+    ] = None
     ping: Annotated[bool | None, Meta(description="false: it never answers a WebSocket ping; do not ask")] = None
     remote_start: Annotated[
         bool | None, Meta(description="true: it waits for a remote start after a vehicle is plugged in")

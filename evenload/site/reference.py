@@ -11,8 +11,11 @@ from evenload.contracts.schedules import ScheduleWindow
 from evenload.site.device_drivers import DEVICE_DRIVERS
 from evenload.site.drivers import HAS_TIMER, METER_DRIVERS, PLUG_DRIVERS, EntityFields, RegisterFields, ValueFields
 from evenload.site.leaves import bare
+from evenload.site.limit_drivers import LIMIT_DRIVERS
+from evenload.site.limits import OutsideLimit
 from evenload.site.money import Feed, Prices, PriceWindow
 from evenload.site.overrides import StationOverrides
+from evenload.site.phase_switching import PhaseSwitching
 from evenload.site.schema import Battery, Circuit, Device, Evse, Grid, Inverter, Meter, Mqtt, Site, Station
 
 HEAD = """# The site file
@@ -87,6 +90,23 @@ forecasts:
   and every other mode stays. A load that is `off`, or whose mode was set by hand after the plan, is left alone.
 * A plan that cannot be met raises the alert `plan_short` at once, which says by how much.
 """
+LIMITS = """## Limits from outside
+
+```yaml
+limits:
+  dso: {rule: 14a, driver: shelly, host: 192.168.1.50, contact: true}
+  aggregator: {scope: import, driver: http_json, url: "http://192.168.1.60/limit", value: data.limit_kw, scale: 1000}
+```
+
+* The strictest limit of each scope is in force; it is shared out by urgency and priority like every other limit.
+* A number is W; an empty text, a JSON null, or a false `active` lifts the limit. A negative or absurd one is refused
+  and the last one holds. A contact (`contact: true`) sets `limit_w` while it is closed.
+* Without a sign of life for `heartbeat_s` the limit is `failsafe_w`, for `failsafe_s`, or until a sign of life and a
+  limit after it are heard; after `failsafe_s` it is released. A source that was never heard counts as missing. A
+  message kept by the MQTT broker is no sign of life.
+* `rule: 14a`: with n devices 4.2 kW + (n − 1) · g · 4.2 kW must stay allowed in all (g: 0.80 for two, 0.75, 0.70, 0.65,
+  0.60, 0.55, 0.50, 0.45 for nine and more). Loads that can draw more than 4.2 kW count; `devices` says another number.
+"""
 FAILSAFE = """## When nothing is in control
 
 When every process is dead and all leases and profiles have run out, each load falls back to its failsafe: an EVSE to
@@ -110,6 +130,7 @@ SECTIONS: tuple[tuple[str, type], ...] = (
     ("`stations.ID`", Station),
     ("`stations.ID.overrides`", StationOverrides),
     ("`loads.NAME` with `type: evse`", Evse),
+    ("`loads.NAME.phase_switching`", PhaseSwitching),
     ("`schedules.LOAD`, a list of", ScheduleWindow),
     ("`plans.LOAD`, a list of", Need),
     ("`prices`", Prices),
@@ -131,10 +152,13 @@ def site_reference() -> str:
     for device, drivers in DEVICE_DRIVERS.items():
         own = {name: kind for name, kind in drivers.items() if PLUG_DRIVERS.get(name) is not kind}
         parts += [section(f"Driver {names} of `type: {type_name(device)}`", kind) for names, kind in _shared(own)]
+    parts.append(section("`limits.NAME`", OutsideLimit))
+    parts += [section(f"Limit driver {names}", kind) for names, kind in _shared(LIMIT_DRIVERS)]
     timers = " and ".join(f"`{name}`" for name in sorted(HAS_TIMER))
     parts.append(WORDS)
     parts.append(SCHEDULES)
     parts.append(PLANS)
+    parts.append(LIMITS)
     parts.append(FAILSAFE.format(timers=timers))
     return "\n".join(parts)
 
@@ -160,7 +184,8 @@ def section(title: str, kind: type) -> str:
     if info.tag is not None:
         rows.insert(0, f"| `{info.tag_field}` | `{info.tag}` | required | what it is |")
     first = (kind.__doc__ or "").strip().partition("\n")[0]
-    note = " The keys of its driver stand beside these; they follow below." if issubclass(kind, Meter | Device) else ""
+    driven = issubclass(kind, Meter | Device | OutsideLimit)
+    note = " The keys of its driver stand beside these; they follow below." if driven else ""
     table = ["| key | value | default | what |", "|---|---|---|---|", *rows]
     return f"## {title}\n\n{first}{note}\n\n" + "\n".join(table) + "\n"
 

@@ -18,8 +18,10 @@ from evenload.site.devices import Plug as Plug
 from evenload.site.heat import Climate as Climate
 from evenload.site.heat import HeatPump as HeatPump
 from evenload.site.heat import Tank as Tank
+from evenload.site.limits import ONE_DEVICE_W, OutsideLimit, Terms, terms_of
 from evenload.site.modulating import Modulating as Modulating
 from evenload.site.money import Feed, Prices
+from evenload.site.phase_switching import PhaseSwitching
 from evenload.site.runs import Appliance as Appliance
 from evenload.site.runs import Pump as Pump
 from evenload.site.section import (
@@ -96,6 +98,10 @@ class Meter(Section, frozen=True, kw_only=True):
 
     role: Annotated[MeterRole, Meta(description="what it measures")]
     driver: Annotated[str, Meta(description="how it is read")]
+    checks: Annotated[
+        Name | None,
+        Meta(description="a second grid meter: the one that it checks; of both the higher import counts, per phase"),
+    ] = None
     period_s: Annotated[PeriodSeconds | None, Meta(description="asked of the device, s; none = its best")] = None
     slow: Annotated[bool, Meta(description="must be true for a grid meter with a period above 20 s")] = False
     invert: Annotated[bool, Meta(description="turn the sign of power and current")] = False
@@ -162,6 +168,9 @@ class Evse(Section, frozen=True, kw_only=True, tag="evse", tag_field="type"):
     )
     pause_s: Annotated[float, Meta(ge=0, le=86_400, description="stays off after a pause, s")] = 180.0
     cycles_per_h: Annotated[int, Meta(ge=1, le=1000, description="budget of start/stop cycles per hour")] = 6
+    phase_switching: Annotated[
+        PhaseSwitching | None, Meta(description="it can charge on one line or on all; {} = with the defaults")
+    ] = None
 
 
 Load = Evse | Plug | Tank | Climate | HeatPump | Pump | Appliance | Modulating
@@ -202,6 +211,9 @@ class Site(Section, frozen=True, kw_only=True):
     prices: Annotated[
         Prices | None, Meta(description="what energy costs; none = sun first, then the latest safe start")
     ] = None
+    limits: Annotated[
+        dict[Name, OutsideLimit], Meta(description="limits from outside, by the name of their source")
+    ] = field(default_factory=dict)
     forecasts: Annotated[dict[Name, Feed], Meta(description="prices, CO2 and sun of the hours to come, over HTTP")] = (
         field(default_factory=dict)
     )
@@ -219,3 +231,20 @@ def currents_of(load: Evse | Device, site: Site) -> tuple[float, float]:
 def phases_of(load: Evse | Device, site: Site) -> tuple[Phase, ...]:
     """Return the site phase of each of the load's lines, in order; the site's own when the file names none."""
     return load.phases if load.phases is not None else site.phases
+
+
+def rule_devices(site: Site) -> int:
+    """Return how many loads the rule of § 14a counts: those that can draw more than 4.2 kW."""
+    return sum(_most_w(load, site) > ONE_DEVICE_W for load in site.loads.values())
+
+
+def _most_w(load: Load, site: Site) -> float:
+    if isinstance(load, Evse):
+        return load.max_a * site.voltage_v * max(1, len(phases_of(load, site)))
+    return load.most_w
+
+
+def limit_terms(site: Site, source: str) -> Terms | None:
+    """Return what holds for a source of limits; None when the site file does not name it."""
+    limit = site.limits.get(source)
+    return None if limit is None else terms_of(limit, rule_devices(site))

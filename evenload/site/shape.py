@@ -16,6 +16,7 @@ from evenload.site.device_drivers import drivers_of
 from evenload.site.driver_keys import Options
 from evenload.site.findings import child
 from evenload.site.leaves import BAD, Reading
+from evenload.site.limits import OutsideLimit
 from evenload.site.overrides import StationOverrides
 from evenload.site.schema import Device, Meter, Site, Station
 from evenload.site.yaml_tree import Node, Scalar, Sequence
@@ -43,7 +44,7 @@ def _check(kind: inspect.Type, node: Node, path: str, reading: Reading) -> Any:
 def _struct(kind: inspect.StructType, node: Node, path: str, reading: Reading) -> Any:
     if not isinstance(node, yaml_tree.Mapping):
         return leaves.not_a(reading, path, node, "keys with values below it")
-    if issubclass(kind.cls, Meter | Device):
+    if issubclass(kind.cls, Meter | Device | OutsideLimit):
         return _device(kind, node, path, reading)
     given = _given(node)
     values = _fields(kind, given, path, reading)
@@ -58,7 +59,7 @@ def _device(kind: inspect.StructType, node: yaml_tree.Mapping, path: str, readin
     own = [field.name for field in kind.fields if field.name != "options"]
     given = _given(node)
     tag = [kind.tag_field] if kind.tag_field else []
-    if reading.simulated and "driver" not in given and kind.cls is Meter:
+    if reading.simulated and "driver" not in given and kind.cls in (Meter, OutsideLimit):
         given = {**given, "driver": (0, Scalar(SIMULATED_DRIVER, True, node.line))}
     values = _fields(kind, {key: each for key, each in given.items() if key in own}, path, reading)
     rest = {key: each for key, each in given.items() if key not in own and key not in tag}
@@ -90,7 +91,8 @@ def _unknown_driver(device: type, driver: str, path: str, reading: Reading) -> N
     """Report a driver that there is not; a simulation needs none, so there it is a warning."""
     if driver == SIMULATED_DRIVER and reading.simulated:
         return
-    what = f"{scalars.shown(driver)} is no driver of a {device.__name__.lower()}"
+    name = "limit" if device is OutsideLimit else device.__name__.lower()
+    what = f"{scalars.shown(driver)} is no driver of a {name}"
     tell = reading.report.warning if reading.simulated else reading.report.fault
     tell(child(path, "driver"), what, scalars.one_of(driver, drivers_of(device)))
 

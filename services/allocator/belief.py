@@ -1,12 +1,15 @@
 """What may be believed of the site's meters: the grid connection by its age, and sun, battery and house beside it.
 
 Ages at which raises freeze and failsafe comes are those of faults.md section 2; what was never read counts as at the
-breaker's rating, a phase without a value as at its limit.
+breaker's rating, a phase without a value as at its limit. Of two grid meters the more trustworthy counts, of two that
+are equally so the higher import on each phase (faults.md A11).
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from evenload.contracts.events import Health, InputKind, InputUsed, LoadState, MeterReading, SiteLimit
 from evenload.contracts.phases import PHASES, PerPhase
@@ -18,6 +21,9 @@ from services.allocator.plan import MA, MASK_PHASES, Plan
 FREEZE_PERIODS, FREEZE_S, FAILSAFE_S = 2.5, 5.0, 12.0
 SOC_KEPT_S = 600.0
 SIDE_METER_S = 30.0
+APART_MA, APART_PART = 1000, 10
+"""Two meters may differ by 1 A, or by a tenth of the larger value."""
+_HEALTHS: tuple[Health, ...] = ("normal", "frozen", "failsafe")
 _KINDS: dict[type, InputKind] = {MeterReading: "meter", LoadState: "load", SiteLimit: "limit"}
 
 
@@ -32,6 +38,17 @@ class Grid(Struct, frozen=True, kw_only=True):
     missing_mask: int = 0
     """Phases that the meter did not give; they count as at their limit."""
     period_s: float = 1.0
+    apart: tuple["Apart", ...] = ()
+    """Phases on which two fresh grid meters do not say the same."""
+
+
+class Apart(Struct, frozen=True):
+    """Two meters that differ on a phase (0 to 2); mA."""
+
+    phase: int
+    names: tuple[str, str]
+    """The site's grid meter, and the one that checks it."""
+    said_ma: tuple[int, int]
 
 
 class Sides(Struct, frozen=True, kw_only=True):
@@ -52,11 +69,64 @@ def read_grid(plan: Plan, facts: Facts, now_s: float) -> Grid:
     """Return the grid's currents and how far they may be believed (ages of faults.md section 2)."""
     if plan.limit_ma is None:
         return _island(plan, facts, now_s)
-    heard = first_heard(plan, facts, "grid")
-    if heard is None:
+    names = [name for name in meter_names(plan, facts, "grid") if name in facts.readings]
+    if not names:
         return Grid(current_ma=NOTHING, health="failsafe", age_s=None, missing_mask=plan.site_mask)
+    if len(names) == 1:
+        return _read_one(plan, facts.readings[names[0]], now_s)
+    read = {name: _read_one(plan, facts.readings[name], now_s) for name in main_first(plan, names)}
+    best = min((one.health for one in read.values()), key=_HEALTHS.index)
+    believed = {name: one for name, one in read.items() if one.health == best}
+    higher = _higher(tuple(believed.values()))
+    return replace(higher, apart=_apart(plan, believed)) if best == "normal" else higher
+
+
+def main_first(plan: Plan, names: Sequence[str]) -> list[str]:
+    """Return the grid meters with the site's own before those that check it."""
+    meters = plan.site.meters
+    return sorted(names, key=lambda name: name in meters and meters[name].checks is not None)
+
+
+def _higher(grids: tuple[Grid, ...]) -> Grid:
+    """Return the higher import of several readings on each phase; a phase is missing where none gives it.
+
+    Its age is the newest's: what was commanded before it counts with all that it may have been, so that the higher of
+    two values about a step, whichever is older, is never taken for the house.
+    """
+    currents, missing = [0, 0, 0], 0
+    for phase in range(3):
+        said = [grid.current_ma[phase] for grid in grids if not grid.missing_mask >> phase & 1]
+        if said:
+            currents[phase] = max(said)
+        else:
+            missing |= 1 << phase
+    return Grid(
+        current_ma=(currents[0], currents[1], currents[2]),
+        health=grids[0].health,
+        age_s=min(grid.age_s or 0.0 for grid in grids),
+        doubted=any(grid.doubted for grid in grids),
+        missing_mask=missing,
+        period_s=max(grid.period_s for grid in grids),
+    )
+
+
+def _apart(plan: Plan, grids: dict[str, Grid]) -> tuple[Apart, ...]:
+    """Return the phases on which the first two meters differ by more than a meter may."""
+    if len(grids) < 2:
+        return ()
+    (main, one), (check, other) = list(grids.items())[:2]
+    found = []
+    for phase in MASK_PHASES[plan.site_mask & ~one.missing_mask & ~other.missing_mask]:
+        said_ma = (one.current_ma[phase], other.current_ma[phase])
+        if abs(said_ma[0] - said_ma[1]) > max(APART_MA, max(map(abs, said_ma)) // APART_PART):
+            found.append(Apart(phase, (main, check), said_ma))
+    return tuple(found)
+
+
+def _read_one(plan: Plan, heard: Heard[MeterReading], now_s: float) -> Grid:
+    """Return the grid as one meter tells it, and how far it may be believed."""
     age_s = now_s - heard.at_s
-    health = _health(heard, now_s)
+    health = health_of(heard, now_s)
     currents, missing = _grid_currents(plan, heard.event)
     if missing == plan.site_mask:
         health = "failsafe"
@@ -82,16 +152,16 @@ def _island(plan: Plan, facts: Facts, now_s: float) -> Grid:
         if heard is None:
             return Grid(current_ma=NOTHING, health="failsafe", age_s=None)
         oldest_s = max(oldest_s, now_s - heard.at_s)
-        health = _worse(health, _health(heard, now_s))
+        health = worse(health, health_of(heard, now_s))
     return Grid(current_ma=NOTHING, health=health, age_s=oldest_s)
 
 
-def _worse(one: Health, other: Health) -> Health:
-    order: tuple[Health, ...] = ("normal", "frozen", "failsafe")
-    return order[max(order.index(one), order.index(other))]
+def worse(one: Health, other: Health) -> Health:
+    """Return the less trustworthy of two."""
+    return _HEALTHS[max(_HEALTHS.index(one), _HEALTHS.index(other))]
 
 
-def _health(heard: Heard[MeterReading], now_s: float) -> Health:
+def health_of(heard: Heard[MeterReading], now_s: float) -> Health:
     """Return how far a reading may be believed at its age (faults.md section 2)."""
     age_s, period_s = now_s - heard.at_s, heard.event.period_s
     if age_s > max(FREEZE_PERIODS * period_s, FAILSAFE_S):

@@ -17,6 +17,7 @@ from evenload.contracts.events import Alert, Decision, LoadDecision, Setpoint
 from services.allocator.around import latched, no_grid, surroundings, with_battery
 from services.allocator.belief import Grid, Sides, read_grid, read_sides
 from services.allocator.cuts import SHORT_S, Cut, Scene, cuts, remembered
+from services.allocator.disagreement import compared
 from services.allocator.draws import Draw, Moment, Phases, draw_of
 from services.allocator.explain import Said, alerts, explained, site_decision, told_line, with_could_get
 from services.allocator.facts import Facts
@@ -25,7 +26,9 @@ from services.allocator.gain import reads_a_thousandth, weighed
 from services.allocator.limits import Surroundings, caps_for
 from services.allocator.memory import Command, LoadMemory, Memory
 from services.allocator.offers import with_offers
-from services.allocator.outside import outside_limits
+from services.allocator.outside import outside_limits, told_limits
+from services.allocator.phase_choice import chosen, reserved, told_lines
+from services.allocator.phase_wish import preferred
 from services.allocator.plan import MA, Plan, PlannedLoad
 from services.allocator.promised import Pending
 from services.allocator.raises import Rise, raises
@@ -96,10 +99,13 @@ def _thought(plan: Plan, memory: Memory, facts: Facts, time: tuple[float, dateti
     facts = relabelled(facts, filed, plan)
     plan = with_offers(plan, facts.loads)
     known = watched(plan, known, facts, now_s)
+    known = chosen(plan, known, facts, now_s)
     known = latched(plan, known, sides.soc_pct)
     if sides.soc_is_fresh:
         known = replace(known, soc_pct=sides.soc_pct, soc_s=now_s)
     scene = _scene(plan, known, facts, (grid, sides, now_s))
+    if plan.switches:
+        scene = replace(scene, memory=preferred(scene, facts))
     cut = cuts(scene)
     known = remembered(scene, cut)
     scene = replace(scene, memory=known)
@@ -110,7 +116,7 @@ def _thought(plan: Plan, memory: Memory, facts: Facts, time: tuple[float, dateti
     lines = explained(said)
     setpoints, after = _to_send(said, after, [line.reason for line in lines])
     found = alerts(said)
-    told = (f"{plan.distribution} {plan.breaker_ma}", *(told_line(line) for line in lines))
+    told = (f"{plan.distribution} {plan.breaker_ma}", *(told_line(line) for line in lines), *told_limits(facts, now_s))
     changed = told != memory.told or scene.grid.health != memory.health or now_s - memory.decided_s >= TELL_S
     blind_s = None if scene.grid.health != "failsafe" else known.failsafe_s if known.failsafe_s is not None else now_s
     after = replace(
@@ -147,6 +153,7 @@ def _scene(plan: Plan, memory: Memory, facts: Facts, seen: tuple[Grid, Sides, fl
         inverted = memory.grid_wiring.inverted_s is not None
         wrong = inverted or is_frozen(memory, sides, news) or reads_a_thousandth(memory, grid)
         memory, grid = doubted(memory, grid, now_s, frozen=wrong)
+        memory = compared(memory, grid, now_s)
 
     def seen_with(draws_ma: Phases, lowest: bool) -> Surroundings:
         if grid.health == "failsafe" and grid.age_s is None:
@@ -160,10 +167,12 @@ def _scene(plan: Plan, memory: Memory, facts: Facts, seen: tuple[Grid, Sides, fl
     around = seen_with(low, True)
     if plan.inverter.asymmetric and grid.health == "normal" and low == high:
         memory = replace(memory, household_ma=around.household_ma)
-    raise_caps = caps_for(plan, around)
+    raise_caps = reserved(caps_for(plan, around), plan, memory, raising=True)
     raise_shares = tuple(allocate(plan, who.loads, raise_caps, (who.wants, who.fixed)))
     same = low == high
-    cut_caps = raise_caps if same else caps_for(plan, seen_with(high, False))
+    same = same and not plan.switches
+    cut_around = around if low == high else seen_with(high, False)
+    cut_caps = raise_caps if same else reserved(caps_for(plan, cut_around), plan, memory, raising=False)
     cut_shares = raise_shares if same else tuple(allocate(plan, who.loads, cut_caps, (who.wants, who.fixed)))
     return Scene(
         plan=plan,
@@ -313,6 +322,7 @@ def _setpoint(said: Said, load: str, command: tuple[int, int], reason: str) -> S
         setpoint_a=setpoint_ma / MA,
         issued_at=said.now,
         valid_s=LEASE_S,
+        phases=told_lines(scene.memory.loads[load]),
         reason=reason,
         cause=facts.cause if moved else "renewal",
     )

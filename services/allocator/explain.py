@@ -23,12 +23,14 @@ from evenload.contracts.events import (
     Severity,
     Timer,
 )
-from services.allocator.belief import SIDE_METER_S, Sides, as_per_phase, meter_names, used
+from services.allocator.belief import SIDE_METER_S, Sides, as_per_phase, health_of, main_first, meter_names, used, worse
 from services.allocator.cuts import Scene, settled_board
+from services.allocator.disagreement import in_words
 from services.allocator.facts import Facts, Heard
 from services.allocator.gain import reads_a_thousandth
 from services.allocator.memory import LoadMemory, Memory
-from services.allocator.outside import is_lapsed, limit_in_force_w
+from services.allocator.outside import is_lapsed, limits_in_force, lost_alerts
+from services.allocator.phase_choice import pauses, switching_alerts
 from services.allocator.plan import MA, MASK_PHASES, PlannedLoad
 from services.allocator.raises import Rise
 from services.allocator.rewired import wiring_alerts
@@ -106,6 +108,7 @@ def _line(said: Said, load: PlannedLoad) -> LoadDecision:
         measured_a=state.measured_a if state is not None else None,
         phases=load.phase_names,
         wiring=known.wiring.state if known.wiring is not None else "unproven",
+        lines=known.choice.lines if load.switching is not None and known.choice is not None else None,
         setpoint_a=setpoint_a,
         target_a=share.given_ma / MA,
         could_get_a=setpoint_a,
@@ -161,6 +164,8 @@ def _rule(said: Said, load: PlannedLoad, known: LoadMemory) -> tuple[str, Timer 
             return (f"{words}: counts as {counts_ma / MA:.1f} A" if counts_ma else words), None
     if load.index in scene.party.idle:
         return load.wish or ("off" if load.mode == "off" else "no vehicle"), None
+    if load.index in scene.party.paused and pauses(known):
+        return "switches phases", None
     if load.index in scene.party.paused:
         until_s = max(known.pause_until_s, known.since_s + load.min_off_s)
         return "paused", Timer(name="pause", in_s=round(max(0.0, until_s - now_s), 1))
@@ -203,16 +208,14 @@ def site_decision(said: Said, loads: tuple[LoadDecision, ...]) -> Decision:
         soc_pct=sides.soc_pct,
         loads=loads,
         inputs=_inputs(said),
+        limits=limits_in_force(said.facts, scene.now_s),
         now_s=scene.now_s,
     )
 
 
 def _inputs(said: Said) -> tuple[InputUsed, ...]:
     scene, facts, now_s = said.scene, said.facts, said.scene.now_s
-    grid, age_s = [], scene.grid.age_s
-    for name in meter_names(scene.plan, facts, "grid"):
-        heard = facts.readings.get(name) if age_s is not None else None
-        grid.append(used(name, heard, age_s or 0.0, _GRID_STATES[scene.grid.health]))
+    grid = _grid_inputs(said)
     circuits = [
         _aged(name, facts.readings.get(name), (now_s, SIDE_METER_S), "meter")
         for name in sorted({node.meter for node in scene.plan.nodes if node.meter is not None})
@@ -223,6 +226,18 @@ def _inputs(said: Said) -> tuple[InputUsed, ...]:
         for name, limit in sorted(facts.limits.items())
     ]
     return (*grid, *said.sides.inputs, *circuits, *loads, *limits)
+
+
+def _grid_inputs(said: Said) -> list[InputUsed]:
+    """Return each grid meter with the worse of how far it, and what was made of all, is believed."""
+    grid, now_s = said.scene.grid, said.scene.now_s
+    inputs = []
+    for name in meter_names(said.scene.plan, said.facts, "grid"):
+        heard = said.facts.readings.get(name) if grid.age_s is not None else None
+        health = grid.health if heard is None else worse(grid.health, health_of(heard, now_s))
+        age_s = 0.0 if heard is None else now_s - heard.at_s
+        inputs.append(used(name, heard, age_s, _GRID_STATES[health]))
+    return inputs
 
 
 def _aged(
@@ -262,32 +277,7 @@ def _alert(said: Said, key: tuple[str, str], active: bool, words: tuple[str, str
 def _standing(said: Said) -> list[tuple[str, str, str, str]]:
     """Return (kind, about, text, remedy) of everything that is wrong now."""
     scene = said.scene
-    found = []
-    inverted = said.memory.grid_wiring.inverted_s is not None
-    if inverted:
-        about = (meter_names(scene.plan, said.facts, "grid") or ("grid",))[0]
-        text = "falls when loads draw more: it is taken to be inverted, all loads go to their failsafe"
-        remedy = "set invert: for it in the site file, or turn its current transformers around; it is tried each hour"
-        found.append(("grid_inverted", about, text, remedy))
-    if scene.plan.limit_ma is not None and scene.grid.health == "failsafe" and not inverted:
-        about = (meter_names(scene.plan, said.facts, "grid") or ("grid",))[0]
-        age = "never read" if scene.grid.age_s is None else "too old"
-        found.append(
-            (
-                "grid_unknown",
-                about,
-                f"grid reading {age}: all loads at their failsafe",
-                "check the meter and its network",
-            )
-        )
-    if reads_a_thousandth(said.memory, scene.grid):
-        about = (meter_names(scene.plan, said.facts, "grid") or ("grid",))[0]
-        text = "moves by a thousandth of what the loads draw: it is not believed"
-        found.append(("grid_unit", about, text, "correct its unit in the site file: `scale: 1000` where it says kW"))
-    elif said.memory.doubted_s is not None and not inverted:
-        about = (meter_names(scene.plan, said.facts, "grid") or ("grid",))[0]
-        text = "repeats its value while loads move, or reads what cannot be"
-        found.append(("grid_doubted", about, text, "restart the meter; check where it is mounted"))
+    found = _grid_standing(said)
     for phase in _not_shed(said):
         found.append(
             (
@@ -310,13 +300,57 @@ def _standing(said: Said) -> list[tuple[str, str, str, str]]:
             drawn_a = (load.max_ma + over_ma) / MA
             text = f"draws {drawn_a:.1f} A per line, its power_w allows {load.max_ma / MA:.1f} A"
             found.append(("plug_rating", load.name, text, "correct power_w in the site file"))
-    for name in sorted(said.facts.limits):
-        heard_limit = said.facts.limits[name]
-        if is_lapsed(heard_limit, scene.now_s):
-            limit_w = limit_in_force_w(heard_limit, scene.now_s)
-            text = f"its heartbeat is missing: limited to {limit_w:g} W"
-            found.append(("limit_source_lost", name, text, "check the source of the limit and its network"))
-    return found + wiring_alerts(said.memory)
+    found += lost_alerts(said.facts, scene.now_s)
+    found += switching_alerts(said.memory) if scene.plan.switches else []
+    return found + wiring_alerts(scene.plan, said.memory)
+
+
+def _grid_standing(said: Said) -> list[tuple[str, str, str, str]]:
+    """Return the same for what is wrong with the grid meter."""
+    scene = said.scene
+    found = []
+    about = _grid_name(said)
+    inverted = said.memory.grid_wiring.inverted_s is not None
+    if inverted:
+        text = "falls when loads draw more: it is taken to be inverted, all loads go to their failsafe"
+        remedy = "set invert: for it in the site file, or turn its current transformers around; it is tried each hour"
+        found.append(("grid_inverted", about, text, remedy))
+    if scene.plan.limit_ma is not None and scene.grid.health == "failsafe" and not inverted:
+        age = "never read" if scene.grid.age_s is None else "too old"
+        found.append(
+            (
+                "grid_unknown",
+                about,
+                f"grid reading {age}: all loads at their failsafe",
+                "check the meter and its network",
+            )
+        )
+    if reads_a_thousandth(said.memory, scene.grid):
+        text = "moves by a thousandth of what the loads draw: it is not believed"
+        found.append(("grid_unit", about, text, "correct its unit in the site file: `scale: 1000` where it says kW"))
+    elif said.memory.doubted_s is not None and not inverted:
+        text = "repeats its value while loads move, or reads what cannot be"
+        found.append(("grid_doubted", about, text, "restart the meter; check where it is mounted"))
+    if said.memory.disagree_s is not None:
+        found.append(_disagreement(said))
+    return found
+
+
+def _grid_name(said: Said) -> str:
+    """Return the site's own grid meter, not one that checks it."""
+    return next(iter(main_first(said.scene.plan, meter_names(said.scene.plan, said.facts, "grid"))), "grid")
+
+
+def _disagreement(said: Said) -> tuple[str, str, str, str]:
+    """Return (kind, about, text, remedy) of two grid meters that do not say the same (faults.md A11)."""
+    meters = said.scene.plan.site.meters
+    about = next((name for name, meter in sorted(meters.items()) if meter.checks is not None), "grid")
+    words = in_words(said.scene.grid) or "did not say the same"
+    remedy = (
+        "look at the house's own meter and mend the one that is wrong: its unit (`scale`), sign (`invert`), order of"
+        " `phases`, or where it is mounted"
+    )
+    return ("grid_meters_disagree", about, f"{words}: the higher import counts until they agree", remedy)
 
 
 def _not_shed(said: Said) -> list[int]:

@@ -87,7 +87,7 @@ def _changed(seen: Mapping[str, Source], now: Mapping[str, Source]) -> list[tupl
 
 def held(name: str, heard: Source) -> Held:
     """Return a fact whole, as it is told."""
-    return Held(name=name, heard_s=heard.at_s, returning=heard.returning, event=heard.event)
+    return Held(name=name, heard_s=heard.at_s, returning=heard.returning, lapsed_s=heard.lapsed_s, event=heard.event)
 
 
 def is_full(steps: int, weight: int) -> bool:
@@ -141,6 +141,7 @@ def _without_devices(site: Site) -> Site:
         site,
         mqtt=None,
         meters={name: replace(meter, options=None) for name, meter in site.meters.items()},
+        limits={name: replace(limit, options=None) for name, limit in site.limits.items()},
         stations={name: replace(station, password_file=None) for name, station in site.stations.items()},
         loads={
             name: replace(load, options=None) if isinstance(load, Device) else load for name, load in site.loads.items()

@@ -4,6 +4,8 @@ Times are seconds on the monotonic clock; currents are milliamperes per line. `r
 clock, so that holds, pauses and grace times go on after a restart.
 """
 
+from typing import Literal
+
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
@@ -69,6 +71,39 @@ class GridWiring(Struct, frozen=True, kw_only=True):
     """Loads that are not, or seem not to be, on the phases of the site file."""
 
 
+class Choice(Struct, frozen=True, kw_only=True, gc=False):
+    """Of a load that can switch phases: what its station is told, and how far a switch has come (`phase_choice`)."""
+
+    lines: int
+    """How many lines it is told to use: 1 or all."""
+    line: int
+    """Site phase of the one line."""
+    stage: Literal["steady", "pausing", "telling", "proving"] = "steady"
+    stage_s: float = -1e9
+    aim: int = 0
+    """How many lines a switch under way leads to."""
+    told: bool = False
+    """It was told at all in this session; a new transaction begins on all lines."""
+    session: str = ""
+    fewer_s: float | None = None
+    """Since when one line has its minimum and all lines have not."""
+    more_s: float | None = None
+    """Since when all lines have their minimum."""
+    switches_s: tuple[float, ...] = ()
+    """Switches of the last 24 h."""
+    seen: int = 0
+    """Mask of the lines in use in the last sample since the switch."""
+    count: int = 0
+    """In how many samples."""
+    sample_s: float = -1e9
+    saw_all: bool = False
+    """The vehicle was seen on several lines in this session."""
+    failed_s: float | None = None
+    """When its station last did not do as told."""
+    failed: str = ""
+    """What it did instead."""
+
+
 class LoadMemory(Struct, frozen=True, kw_only=True, gc=False):
     """One load."""
 
@@ -127,6 +162,8 @@ class LoadMemory(Struct, frozen=True, kw_only=True, gc=False):
     """When it was last heard to change."""
     wiring: Wiring | None = None
     """None = nothing was learned yet."""
+    choice: Choice | None = None
+    """None = it cannot switch phases, or was not looked at yet."""
 
 
 class Peak(Struct, frozen=True):
@@ -194,6 +231,10 @@ class Memory(Struct, frozen=True, kw_only=True):
     """How the meter's values move with the draws, as long as all of them are small."""
     doubted_s: float | None = None
     """Since when the grid meter's word is doubted."""
+    apart_s: float | None = None
+    """Since when two grid meters have differed without a break."""
+    disagree_s: float | None = None
+    """When they last did so for long enough to be told; None = they agree."""
     soc_pct: float | None = None
     soc_s: float = -1e9
     seen_s: float = -1e9
@@ -229,6 +270,8 @@ def rebased(memory: Memory, shift_s: float) -> Memory:
         promise=None,
         repeated=None,
         doubted_s=None,
+        apart_s=None,
+        disagree_s=None if memory.disagree_s is None else memory.disagree_s + shift_s,
         failsafe_s=None,
         grid_wiring=_sign_moved(memory.grid_wiring, shift_s),
     )
@@ -259,4 +302,20 @@ def _moved(load: LoadMemory, shift_s: float) -> LoadMemory:
         history=tuple(Command(command.at_s + shift_s, command.setpoint_ma) for command in load.history),
         wiring=None if load.wiring is None else replace(load.wiring, window=None),
         starts_s=tuple(time + shift_s for time in load.starts_s),
+        choice=None if load.choice is None else _moved_choice(load.choice, shift_s),
+    )
+
+
+def _moved_choice(choice: Choice, shift_s: float) -> Choice:
+    def moved(at_s: float | None) -> float | None:
+        return None if at_s is None else at_s + shift_s
+
+    return replace(
+        choice,
+        stage_s=choice.stage_s + shift_s,
+        fewer_s=moved(choice.fewer_s),
+        more_s=moved(choice.more_s),
+        failed_s=moved(choice.failed_s),
+        sample_s=choice.sample_s + shift_s,
+        switches_s=tuple(at_s + shift_s for at_s in choice.switches_s),
     )

@@ -57,6 +57,7 @@ class Keeper:
             saved_at=self.ctx.clock.utc(),
             memory=task.memory,
             limits=task.kept_limits(),
+            evidence=task.evidence,
         )
         try:
             await self._put(task.name, kept)

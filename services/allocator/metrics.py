@@ -68,6 +68,8 @@ class AllocatorMetrics:
         self.measured = gauge("measured_amperes", "What the load draws", "site", "load", "phase")
         self.reason = gauge("bound_by", "1 for the kind of limit that binds the load", "site", "load", "kind")
         self.age = gauge("input_age_seconds", "Age of a fact at the newest decision", "site", "input")
+        self.limit = gauge("limit_watts", "Limit from outside in force; absent without one", "site", "source", "scope")
+        self.limit_lost = gauge("limit_source_lost", "1 while a source's heartbeat is missing", "site", "source")
         self.epoch = gauge("epoch", "Fencing epoch of the site", "site")
         self.alerts = gauge("alerts_standing", "Alerts that stand for the site", "site")
         self.sites = gauge("sites_allocated", "Sites that this process allocates")
@@ -117,7 +119,17 @@ class AllocatorMetrics:
         for used in decision.inputs:
             if used.age_s is not None:
                 self.age.labels(site, used.name).set(used.age_s)
+        self._limits(decision)
         self._loads(decision)
+
+    def _limits(self, decision: Decision) -> None:
+        for limit in decision.limits:
+            labels = (decision.site, limit.source, limit.scope)
+            self.limit_lost.labels(*labels[:2]).set(limit.state in ("failsafe", "released"))
+            if limit.limit_w is None:
+                self.limit.remove(*labels)
+            else:
+                self.limit.labels(*labels).set(limit.limit_w)
 
     def _warmed(self, site: str, phase: str, seen: tuple[float, float | None, float]) -> None:
         """Go on with the thermal integral of a phase; what flowed since the last decision was as it was then."""
@@ -159,3 +171,6 @@ class AllocatorMetrics:
                 self.reason.remove(site, load, reason)
         for name in inputs:
             self.age.remove(site, name)
+            self.limit_lost.remove(site, name)
+            for scope in ("import", "managed"):
+                self.limit.remove(site, name, scope)

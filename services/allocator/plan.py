@@ -18,6 +18,7 @@ from evenload.contracts.phases import PHASES, Phase
 from evenload.contracts.records import Override
 from evenload.contracts.units import plug_da
 from evenload.site.failsafe import failsafe_currents
+from evenload.site.phase_switching import PhaseSwitching
 from evenload.site.schema import Battery, Circuit, Device, Evse, Inverter, Load, Site, phases_of
 
 STEP_MA = 100
@@ -61,6 +62,8 @@ class PlannedLoad(Struct, frozen=True, kw_only=True):
     """The widest gap between the levels that it knows: what is given back leaves room for the next one."""
     wish: str = ""
     """Why it offers what it offers, in its own words; empty = it offers nothing of its own."""
+    switching: PhaseSwitching | None = None
+    """Its station can charge on one line or on all; None = it cannot."""
     by_schedule: bool = False
     by_plan: bool = False
     until: datetime | None = None
@@ -90,6 +93,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     limit_ma: int | None
     import_ma: int | None
     meters: dict[str, tuple[str, ...]]
+    switches: bool = False
+    """Some load can switch phases."""
     grid_meter: str = ""
     """A digest of the grid meters' entries in the site file: a changed one is another meter."""
 
@@ -166,6 +171,7 @@ def compile_plan(
         nodes=nodes,
         distribution=effective.distribution,
         meters=_meters_by_role(effective),
+        switches=any(load.switching is not None for load in loads),
         grid_meter=_grid_meter(site),
         **_root_limits(effective),
     )
@@ -275,6 +281,7 @@ def _planned(name: str, site: Site, nodes: tuple[int, ...], failsafe_a: float) -
         min_off_s=load.min_off_s if isinstance(load, Device) else 0.0,
         cycles_per_h=load.cycles_per_h,
         group=_sequential(load, site),
+        switching=load.phase_switching if isinstance(load, Evse) and len(phases) > 1 else None,
     )
 
 

@@ -17,6 +17,7 @@ from services.allocator.facts import Facts
 from services.allocator.holds import hold_until_s, start_survives, survived_from_s, survived_room_ma
 from services.allocator.limits import unseen_limits
 from services.allocator.memory import LoadMemory
+from services.allocator.phase_choice import is_proving
 from services.allocator.plan import STEP_MA, PlannedLoad
 from services.allocator.promised import Pending
 from services.allocator.sources import Want, may_start, room_now
@@ -173,6 +174,8 @@ def _start(scene: Scene, tables: tuple[Board, Pending], want: Want, memory: Load
     if not pending.lets_start(load):
         return Rise(setpoint_ma=0, memory=memory, waits="waits for raises to be measured")
     if not may_start(board, want) or not _fits_unseen(scene, board, load, load.min_ma + want.reserve_ma):
+        return Rise(setpoint_ma=0, memory=memory, waits="waits for room to be measured")
+    if is_proving(memory) and not board.holds():
         return Rise(setpoint_ma=0, memory=memory, waits="waits for room to be measured")
     board.settle(load, load.min_ma, want.reserve_ma)
     pending.add(load, load.min_ma)

@@ -109,14 +109,18 @@ def names(phases: tuple[int, ...]) -> tuple[Phase, ...]:
     return tuple(PHASES[phase] for phase in phases)
 
 
-def wiring_alerts(memory: Memory) -> list[Words]:
-    """Return (kind, load, text, remedy) of every load that is not wired as the site file says, or seems not to be."""
-    found: list[Words] = []
+def wiring_alerts(plan: Plan, memory: Memory) -> list[Words]:
+    """Return (kind, about, text, remedy) of every load that is not wired as the site file says, or seems not to be.
+
+    Where all that is proven of two loads or more is one exchange of phases, it is the meter that is wired so.
+    """
+    turned = turned_meter(plan, memory)
+    found: list[Words] = [] if turned is None else [_turned(plan, turned)]
     for name in memory.grid_wiring.notable:
         wiring = memory.loads[name].wiring if name in memory.loads else None
         if wiring is None:
             continue
-        if wiring.found[: len(wiring.file)] != wiring.file:
+        if turned is None and wiring.found[: len(wiring.file)] != wiring.file:
             found.append(_corrected(name, wiring))
         found += [_suspected(name, pair) for pair in wiring.doubts[:1]]
     return found
@@ -134,3 +138,44 @@ def _suspected(load: str, pair: tuple[int, int]) -> Words:
     here, there = names(pair)
     text = f"what it draws on {here} seems to appear on {there}: it counts on both until that is proven"
     return ("wiring_suspected", load, text, f"check its phases: in the site file; {here} and {there} may be swapped")
+
+
+def turned_meter(plan: Plan, memory: Memory) -> Phases | None:
+    """Return under which phase the grid meter tells L1, L2 and L3; None unless it is proven to exchange them.
+
+    Two loads must have moved, on different phases, and no line be proven that says otherwise. Two grid meters do not
+    tell which of them it is.
+    """
+    told: dict[int, set[int]] = {}
+    movers: set[str] = set()
+    for name in memory.grid_wiring.notable:
+        wiring = memory.loads[name].wiring if name in memory.loads else None
+        if wiring is not None and any(wiring.confirmed) and wiring.found[: len(wiring.file)] != wiring.file:
+            movers.add(name)
+    if len(movers) < 2 or len(plan.meters.get("grid", ())) > 1:
+        return None
+    for load in memory.loads.values():
+        if load.wiring is None:
+            continue
+        for line, phase in enumerate(load.wiring.file):
+            if load.wiring.confirmed[line]:
+                told.setdefault(phase, set()).add(load.wiring.found[line])
+    pairs = {phase: next(iter(seen)) for phase, seen in told.items() if len(seen) == 1}
+    if len(pairs) < len(told) or len(pairs) < 2 or len(set(pairs.values())) < len(pairs):
+        return None
+    for phase in {0, 1, 2} - set(pairs):
+        pairs[phase] = next(iter({0, 1, 2} - set(pairs.values())))
+    return pairs[0], pairs[1], pairs[2]
+
+
+def _turned(plan: Plan, turned: Phases) -> Words:
+    about = next(iter(plan.meters.get("grid", ())), "grid")
+    meter = plan.site.meters.get(about)
+    lines = (meter.phases if meter is not None else None) or PHASES
+    really = ", ".join(PHASES[turned.index(PHASES.index(line))] for line in lines)
+    pairs = ", ".join(f"{PHASES[phase]} as {PHASES[seen]}" for phase, seen in enumerate(turned) if phase != seen)
+    text = f"it tells {pairs} by all loads that are proven: they are decided on as it tells them"
+    remedy = (
+        f"write phases: [{really}] for this meter in the site file, not for the loads; or exchange its transformers"
+    )
+    return ("grid_phases", about, text, remedy)

@@ -5,24 +5,24 @@ was paused, or cut off, sends nothing before it has taken its sites anew with a 
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 from evenload.contracts import subjects
 from evenload.contracts.commands import CommandRejected, CommandReply, SiteCommand
 from evenload.contracts.records import EpochRecord, OverrideRecord
 from evenload.contracts.wire import Codec, ContractError, encode
 from evenload.runtime.bus import BusError, Conflict, Subscription
+from evenload.runtime.ending import run_until
+from evenload.runtime.lease import Lease
+from evenload.runtime.ownership import RENEW_S
 from evenload.runtime.service import Context
 from evenload.runtime.site_config import watch_sites
 from evenload.site.schema import Site
 from evenload.site.windows import zone_of
-from services.allocator.lease_service import Lease
 from services.allocator.memory_service import Keeper
 from services.allocator.metrics import AllocatorMetrics
 from services.allocator.overrides import Overrides, applied, in_force
-from services.allocator.ownership import RENEW_S
 from services.allocator.site_service import Config, SiteTask
 
 EPOCH_TRIES = 20
@@ -39,7 +39,7 @@ class Allocator:
         self.ctx = ctx
         self.metrics = AllocatorMetrics(ctx.metrics.registry)
         self._changed = asyncio.Event()
-        self.lease = Lease(ctx, self._changed.set, self._drop_all)
+        self.lease = Lease(ctx, subjects.OWNERS, self._changed.set, self._drop_all)
         self.keeper = Keeper(ctx)
         self._configs: dict[str, Config] = {}
         self._tasks: dict[str, SiteTask] = {}
@@ -96,7 +96,7 @@ class Allocator:
         self.ctx.spawn(f"site {name}", lambda: self._site(task), drains=True)
 
     def _tell_sites(self) -> None:
-        self.lease.allocates(self._tasks)
+        self.lease.has(self._tasks)
         self.metrics.sites.set(len(self._tasks))
 
     async def _site(self, task: SiteTask) -> None:
@@ -111,7 +111,8 @@ class Allocator:
             await self.lease.let_go_elsewhere(task.name)
             await self._recall(task)
             answering = await self.ctx.bus.serve(subjects.command(task.name), self._answer)
-            await self._until(task.run(lambda seen: self._raise_epoch(task.name, seen)), ended)
+            raised = task.run(lambda seen: self._raise_epoch(task.name, seen))
+            await run_until(raised, ended, self.ctx.stopping)
         finally:
             if answering is not None:
                 await answering.stop()
@@ -122,21 +123,6 @@ class Allocator:
                 self.keeper.forget(task.name)
                 self._tell_sites()
                 self._changed.set()
-
-    async def _until(self, work: Coroutine[Any, Any, None], ended: asyncio.Event) -> None:
-        """Run until the work fails, the site is given up, or the service stops."""
-        running = asyncio.create_task(work)
-        ends = [asyncio.create_task(event.wait()) for event in (ended, self.ctx.stopping)]
-        try:
-            await asyncio.wait((running, *ends), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for end in ends:
-                end.cancel()
-            if not running.done():
-                running.cancel()
-                await asyncio.wait((running,))
-        if not running.cancelled():
-            running.result()
 
     async def _recall(self, task: SiteTask) -> None:
         """Take the site's memory and overrides."""

@@ -3,7 +3,6 @@
 Handlers only store and ring; whatever arrived until the engine runs is decided together, on a frozen image.
 """
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
@@ -12,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from evenload.contracts import subjects
-from evenload.contracts.events import Event, LoadState, MeterReading, SiteLimit
+from evenload.contracts.events import Decision, Event, LoadState, MeterReading, SiteLimit
 from evenload.contracts.plan_events import LoadPlan
 from evenload.contracts.wire import Codec, ContractError
 from evenload.runtime.bus import BusDown, BusError, Subscription
@@ -20,13 +19,15 @@ from evenload.runtime.order import Order, Verdict, judge
 from evenload.runtime.service import Context
 from evenload.site.schema import Site
 from evenload.site.windows import zone_of
+from services.allocator.bell_service import Bell
 from services.allocator.engine import Outcome, decide
+from services.allocator.evidence import Evidence, witnessed
 from services.allocator.facts import Facts, Heard, news_in_s
 from services.allocator.journal import BASIS_S, InForce, Journal, Why, basis_of, is_due, noted, numbered, told
 from services.allocator.keeping import KeptLimit, KeptMemory
 from services.allocator.memory import Memory, first_memory
 from services.allocator.metrics import AllocatorMetrics
-from services.allocator.outside import acceptable, heard_limit
+from services.allocator.outside import acceptable, completed, expected, heard_limit, still_known
 from services.allocator.overrides import Overrides, in_force
 from services.allocator.plan import Plan, compile_plan
 from services.allocator.planned import Planned, planned
@@ -41,35 +42,6 @@ _READING = Codec(MeterReading, "MeterReading")
 _STATE = Codec(LoadState, "LoadState")
 _LIMIT = Codec(SiteLimit, "SiteLimit")
 _PLAN = Codec(LoadPlan, "LoadPlan")
-
-
-class Bell:
-    """Wakes one waiter; rings that come while it works are one ring."""
-
-    def __init__(self) -> None:
-        self._rung = asyncio.Event()
-        self._soon: asyncio.TimerHandle | None = None
-
-    def ring(self) -> None:
-        """Wake the waiter, or let its next wait end at once."""
-        self._rung.set()
-
-    def ring_in(self, seconds: float) -> None:
-        """Wake the waiter then, if nothing else does before."""
-        if self._soon is None:
-            self._soon = asyncio.get_running_loop().call_later(seconds, self._rung.set)
-
-    async def wait(self, most_s: float) -> None:
-        """Return when rung, after `most_s` at the latest."""
-        timer = asyncio.get_running_loop().call_later(most_s, self._rung.set)
-        try:
-            await self._rung.wait()
-        finally:
-            timer.cancel()
-        if self._soon is not None:
-            self._soon.cancel()
-            self._soon = None
-        self._rung.clear()
 
 
 class Config(Struct, frozen=True, kw_only=True):
@@ -91,6 +63,7 @@ class SiteTask:
         self._compiled_at = ctx.clock.utc()
         self.plan: Plan = self._compiled(config)
         self.memory: Memory = first_memory()
+        self.evidence = Evidence()
         self.epoch = 0
         self.seen_epoch = 0
         self.bell = Bell()
@@ -127,12 +100,18 @@ class SiteTask:
         self.recalled = True
         self.memory = kept.memory
         self._basis_due = "taken"
+        self.evidence = kept.evidence
         for item in kept.limits:
-            self._limits.setdefault(item.limit.source, Heard(item.limit, item.at_s))
+            if not item.named or item.limit.source in self.config.site.limits:
+                self._limits.setdefault(item.limit.source, item.heard())
 
     def kept_limits(self) -> tuple[KeptLimit, ...]:
         """Return the outside limits for keeping."""
-        return tuple(KeptLimit(heard.event, heard.at_s) for heard in self._limits.values())
+        named = self.config.site.limits
+        return tuple(
+            KeptLimit(heard.event, heard.at_s, heard.returning, heard.lapsed_s, source in named)
+            for source, heard in self._limits.items()
+        )
 
     async def deafen(self) -> None:
         """End the subscriptions and forget the site's metrics."""
@@ -144,10 +123,17 @@ class SiteTask:
 
     def configure(self, config: Config) -> None:
         """Put another site file or other overrides in force; decided on at once."""
+        self._limits = still_known(self._limits, self.config.site, config.site)
         self.config = config
         self.plan = self._compiled(config)
         self._basis_due = self._basis_due or "configuration"
+        self._expect_limits()
         self._wake("configuration", None)
+
+    def _expect_limits(self) -> None:
+        """Count sources that the site file names as missing until they are heard."""
+        now_s, now = self.ctx.clock.monotonic(), self.ctx.clock.utc()
+        self._limits |= expected(self.config.site, self._limits, now_s, now)
 
     def _compiled(self, config: Config) -> Plan:
         """Return the plan as it is now: the file, what the schedules set, what is set by hand, what is planned."""
@@ -204,6 +190,7 @@ class SiteTask:
         limit = self._take(_LIMIT, subject, data)
         if not isinstance(limit, SiteLimit) or limit.site != self.name:
             return
+        limit = completed(limit, self.config.site)
         others = len(self._limits) - (limit.source in self._limits)
         refused = acceptable(limit, subject.rpartition(".")[2], others)
         if refused:
@@ -261,6 +248,7 @@ class SiteTask:
         Returns when there is none for this process (0): the site is another's.
         """
         await self._hear_loads()
+        self._expect_limits()
         self.epoch = await raise_epoch(self.seen_epoch)
         wake_in_s = 0.0
         while self.epoch and not self.ctx.stopping.is_set():
@@ -356,8 +344,21 @@ class SiteTask:
         except BusDown:
             self.metrics.withheld.inc()
             return False
+        self._witness(decision)
         self.metrics.decided(decision, len(self.memory.alerts), decision.now_s)
         return True
+
+    def _witness(self, decision: Decision) -> None:
+        """Keep the evidence of limits from outside; what cannot be sent now is not told twice."""
+        if not decision.limits and not self.evidence.spans:
+            return
+        self.evidence, records = witnessed(self.evidence, decision, self.config.site.voltage_v)
+        for record in records:
+            stamped = replace(record, config_rev=self.config.config_rev)
+            try:
+                self.ctx.bus.publish(subjects.limit_record(self.name, record.source), stamped)
+            except BusDown:
+                self.ctx.complain(f"limit record {record.source}", f"not kept, the bus is down: {record}")
 
     def _reading_age_ms(self, cause: str, cause_at_s: float | None) -> int:
         """Return the age of the reading that led to a setpoint, at least 1; 0 for renewals, timers and other facts."""

@@ -14,6 +14,7 @@ from evenload.contracts.events import LoadState
 from services.allocator.draws import FOLLOW_S, line_mask, measured_ma
 from services.allocator.facts import Facts, Heard
 from services.allocator.memory import LoadMemory, Memory
+from services.allocator.phase_choice import pauses
 from services.allocator.plan import MASK_PHASES, Plan, PlannedLoad
 from services.allocator.rewired import widened
 from services.allocator.sources import Want
@@ -61,7 +62,7 @@ def party(plan: Plan, memory: Memory, facts: Facts, now_s: float) -> Party:
             beyond.append((load.index, reserved_ma(load, known, facts, now_s)))
         elif not there.active or load.mode == "off":
             idle.append(load.index)
-        elif _kept_off(load, known, now_s):
+        elif _kept_off(load, known, now_s) or pauses(known):
             paused.append(load.index)
         else:
             wants.append(_want(load, known, now_s))

@@ -73,6 +73,7 @@ def learned(plan: Plan, memory: Memory, facts: Facts, seen: tuple[Grid, Sides, f
     if plan.phase_count < 3 or plan.limit_ma is None:
         return memory
     about = _of_meter(memory.grid_wiring, plan, now_s)
+    memory = _forgotten(memory, about)
     grid_s = now_s - (grid.age_s or 0.0)
     trusted = grid.age_s is not None and grid.health == "normal" and not grid.missing_mask and not grid.doubted
     if not trusted or grid_s <= about.read_s:
@@ -137,6 +138,17 @@ def _of_meter(about: GridWiring, plan: Plan, now_s: float) -> GridWiring:
     if about.inverted_s is not None and now_s - about.inverted_s >= TRIED_AGAIN_S:
         return replace(about, inverted_s=None, steps=(True,) * (SIGN_WRONG - 1))
     return about
+
+
+def _forgotten(memory: Memory, about: GridWiring) -> Memory:
+    """Return the memory without what another meter told of the loads: its phases may have had other names."""
+    if memory.grid_wiring.meter in ("", about.meter):
+        return memory
+    loads = {
+        name: load if load.wiring is None else replace(load, wiring=None, mask=0, mask_seen=0, mask_count=0)
+        for name, load in memory.loads.items()
+    }
+    return replace(memory, loads=loads)
 
 
 def _ends(memory: LoadMemory, heard: Heard[LoadState], moment: Moment) -> bool:

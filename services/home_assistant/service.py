@@ -13,12 +13,12 @@ from evenload.contracts.events import Alert, Decision
 from evenload.contracts.records import OverrideRecord
 from evenload.contracts.wire import Codec, ContractError, encode
 from evenload.devices.backoff import Backoff
-from evenload.devices.ending import end_if_cancelled
 from evenload.devices.errors import DeviceError
-from evenload.devices.fleet import Fleet, run_until
+from evenload.devices.fleet import Fleet
 from evenload.devices.links import broker_of
 from evenload.devices.secrets import secrets_folder
 from evenload.runtime.bus import BusError
+from evenload.runtime.ending import end_if_cancelled, run_until
 from evenload.runtime.service import Context
 from evenload.runtime.site_config import watch_sites
 from evenload.site.schema import Site

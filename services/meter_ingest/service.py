@@ -13,18 +13,19 @@ from evenload.contracts import subjects
 from evenload.contracts.events import Alert
 from evenload.devices.access import Access, open_access
 from evenload.devices.backoff import Backoff
-from evenload.devices.ending import end_if_cancelled
 from evenload.devices.errors import DeviceError
-from evenload.devices.fleet import Fleet, run_until
+from evenload.devices.fleet import Fleet
 from evenload.devices.outbox import Outbox
 from evenload.devices.secrets import secrets_folder
+from evenload.runtime.ending import end_if_cancelled
 from evenload.runtime.service import Context
-from evenload.runtime.site_config import watch_sites
+from evenload.runtime.sharing import follow_sites
 from evenload.site.schema import Site
 from services.meter_ingest.config import MeterPlan, meter_plans
 from services.meter_ingest.drivers.table import DRIVERS
+from services.meter_ingest.limit_service import LimitFeeds
 from services.meter_ingest.memory import MeterMemory
-from services.meter_ingest.metrics import MeterMetrics
+from services.meter_ingest.metrics import LimitMetrics, MeterMetrics
 from services.meter_ingest.normalise import Now, normalise, silence
 from services.meter_ingest.raw import RawSample
 
@@ -138,6 +139,15 @@ async def run(ctx: Context) -> None:
     ctx.health.need("devices")
     access = open_access()
     ingest = Ingest(ctx, access, MeterMetrics(ctx.metrics.registry))
+    limits = LimitFeeds(ctx, access, LimitMetrics(ctx.metrics.registry), ingest.outbox)
+
+    def on_site(name: str, site: Site | None, config_rev: int) -> None:
+        ingest.on_site(name, site, config_rev)
+        limits.on_site(name, site, config_rev)
+
+    async def let_go(site: str) -> None:
+        await ingest.fleet.empty(f"{site}/")
+        await limits.fleet.empty(f"{site}/")
 
     async def close_last() -> None:
         # The shared links stay until the service stops and the last meter's task is gone.
@@ -146,9 +156,10 @@ async def run(ctx: Context) -> None:
             with suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_WAIT_S):
                     await ingest.fleet.empty()
+                    await limits.fleet.empty()
         finally:
             await access.close()
 
     ctx.spawn("devices", close_last, drains=True)
-    ctx.spawn("sites", lambda: run_until(watch_sites(ctx, ingest.on_site), ctx.stopping))
+    follow_sites(ctx, subjects.READERS, on_site, let_go)
     ctx.health.set("devices", True)

@@ -67,6 +67,12 @@ TROUBLES: Final[dict[str, Trouble]] = {
         "a limit of its own or of another system holds it: `evenload station schedule {station}` shows what is in "
         "force; set its own limit higher, or the load's max_a to what it offers",
     ),
+    "station_events_lost": Trouble(
+        "warning",
+        "{station} connector {connector} lost events of its transaction",
+        "none needed for control; the registers of its start and its end still count, look at the transaction if its "
+        "energy matters; update the station's firmware if it repeats",
+    ),
     "station_priority": Trouble(
         "info",
         "{station} connector {connector} charges with priority, as its driver chose there",

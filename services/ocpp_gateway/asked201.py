@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from services.ocpp_gateway.asked16 import Ask, GetLog, Nothing, Outlet, Short, Stamp, Whole
+from services.ocpp_gateway.der21 import SetDerControl
 
 Id36 = Annotated[str, Meta(min_length=1, max_length=36)]
 Purpose = Literal["ChargingStationExternalConstraints", "ChargingStationMaxProfile", "TxDefaultProfile", "TxProfile"]
@@ -252,6 +253,7 @@ ASKS_21: Final[dict[str, type[Ask]]] = {
     "UsePriorityCharging": UsePriorityCharging,
     "NotifyAllowedEnergyTransfer": EnergyTransfer,
     "AFRRSignal": AfrrSignal,
+    "SetDERControl": SetDerControl,
     "GetDERControl": GetDerControl,
     "ClearDERControl": ClearDerControl,
     "GetPeriodicEventStream": Nothing,

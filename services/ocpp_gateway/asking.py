@@ -18,7 +18,7 @@ from services.ocpp_gateway.pausing import tag_for
 from services.ocpp_gateway.station import Outlet, Station
 
 Payload = dict[str, Any]
-UNLIKE: Final = "SetChargingProfile"
+UNLIKE: Final = ("SetChargingProfile", "UpdateDynamicSchedule")
 ASKS_OF_ANY: Final[dict[str, type[Ask]]] = {**asked16.ASKS, "RemoteStopTransaction": asked16.RemoteStopOfAny}
 REPORTS: Final = frozenset({"GetBaseReport", "GetChargingProfiles", "GetDERControl"})
 """2.x: their answer is only a promise; what was asked for comes in messages of its own."""
@@ -65,7 +65,7 @@ def _ask_2x(known: dict[str, type[Ask]], station: Station, action: str, payload:
 
 def _fitting(known: dict[str, type[Ask]], action: str, payload: Payload) -> Asked | Unfit:
     """Return the call when it is one of `known` and its payload is right."""
-    if action == UNLIKE:
+    if action in UNLIKE:
         return Unfit("profiles are the allocator's; use `evenload set LOAD limit`, or a load's max_a in the site file")
     wanted = known.get(action)
     if wanted is None:
@@ -157,7 +157,7 @@ def _get_variables(payload: Payload, station: Station) -> tuple[str, Payload]:
 
 
 IN_2X: Final[dict[str, Translate]] = {
-    **{action: step for action, step in calls201.IN_2X.items() if action != UNLIKE},
+    **{action: step for action, step in calls201.IN_2X.items() if action not in UNLIKE},
     "UnlockConnector": _unlock,
     "GetDiagnostics": _diagnostics,
     "GetCompositeSchedule": _composite,

@@ -12,12 +12,13 @@ import msgspec
 from msgspec import Raw
 from msgspec.structs import replace
 
-from services.ocpp_gateway import calls16
+from services.ocpp_gateway import calls16, sequence201
 from services.ocpp_gateway.calls16 import Answer
 from services.ocpp_gateway.config import OFFLINE_S
 from services.ocpp_gateway.frames import PeerProtocolError
 from services.ocpp_gateway.messages16 import Reader
 from services.ocpp_gateway.messages201 import SetResults, Variables
+from services.ocpp_gateway.phasing import AC_SWITCH_KEY
 from services.ocpp_gateway.setup16 import (
     ATTEMPTS_KEY,
     DYNAMIC_KEY,
@@ -30,8 +31,8 @@ from services.ocpp_gateway.setup16 import (
     RETRY_KEY,
     UNIT_KEY,
 )
-from services.ocpp_gateway.station import Flight, Moment, Output, Station, Step, outlet_at
-from services.ocpp_gateway.streams21 import monitor_step, on_monitored
+from services.ocpp_gateway.station import Flight, Moment, Output, Remember, Station, Step, outlet_at
+from services.ocpp_gateway.streams21 import monitor_step, on_told
 from services.ocpp_gateway.tolerant import text
 
 VARIABLES: Final[dict[str, tuple[str, str, str]]] = {
@@ -44,6 +45,7 @@ VARIABLES: Final[dict[str, tuple[str, str, str]]] = {
     RETRY_KEY: ("OCPPCommCtrlr", "MessageAttemptInterval", "TransactionEvent"),
     HEARTBEAT_KEY: ("OCPPCommCtrlr", "HeartbeatInterval", ""),
     DYNAMIC_KEY: ("SmartChargingCtrlr", DYNAMIC_KEY, ""),
+    AC_SWITCH_KEY: ("SmartChargingCtrlr", AC_SWITCH_KEY, ""),
     OFFLINE_KEY: ("SmartChargingCtrlr", OFFLINE_KEY, ""),
 }
 """1.6 key → (component, variable, instance)."""
@@ -152,7 +154,9 @@ IN_2X: Final[dict[str, Callable[[Payload, Station], tuple[str, Payload]]]] = {
 def next_call(station: Station, moment: Moment) -> tuple[Station, Flight | None]:
     """Return the call to send now, in the words of 2.0.1; an operator's call goes out as it was given."""
     station, flight = calls16.next_call(station, moment)
-    if flight is None or flight.kind == "operator" or station.link is None:
+    if flight is None:
+        return sequence201.ask_due(station, moment)
+    if flight.kind == "operator" or station.link is None:
         return station, flight
     translate = IN_2X.get(flight.action)
     if translate is None:
@@ -206,9 +210,14 @@ def _with_more(station: Station, flight: Flight) -> Station:
 def on_answer(station: Station, flight: Flight, answer: Answer, now_s: float) -> tuple[Station, list[Output]]:
     """Return the station after the answer to `flight`."""
     station, outputs = _on_answer(station, flight, answer, now_s)
+    if flight.kind == "transaction":
+        station, more = sequence201.on_answer(station, flight, answer)
+        return station, [*outputs, *more]
     if flight.kind == "monitor" and answer.kind == "result":
+        known = station.monitors
         with suppress(PeerProtocolError):
-            station = on_monitored(station, answer.payload)
+            station = on_told(station, flight.action, answer.payload)
+        outputs = [*outputs, Remember()] if station.monitors != known else outputs
     return _with_more(station, flight), outputs
 
 

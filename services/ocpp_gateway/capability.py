@@ -49,5 +49,9 @@ class Learned(Struct, frozen=True, kw_only=True):
     """Its UTC − ours as last measured."""
     drift_s: float | None = None
     """How much its clock gains a day."""
+    switchable: bool | None = None
+    """Does it say that it can charge on one line or on all."""
+    switches: bool | None = None
+    """Was it seen to use one line when it was told to."""
     dynamic: bool | None = None
     """2.1: it takes dynamic profiles that end when it is offline."""

@@ -43,6 +43,10 @@ class OutletPlan(Struct, frozen=True, kw_only=True):
     min_a: float
     max_a: float
     failsafe_a: float
+    switches: bool = False
+    """The site file says that its station can charge on one line or on all."""
+    phase_to_use: int | None = None
+    """The one line, from 1, for stations that let it be chosen; None = the station's own choice."""
 
 
 class StationPlan(Struct, frozen=True, kw_only=True):
@@ -64,10 +68,14 @@ def bare_plan(station: str, site: str) -> StationPlan:
 
 
 def _outlet(name: str, load: Evse, site: Site, failsafe_a: float) -> OutletPlan:
+    switching, lines = load.phase_switching, phases_of(load, site)
+    line = switching.line if switching is not None else None
     return OutletPlan(
+        switches=switching is not None and len(lines) > 1,
+        phase_to_use=lines.index(line) + 1 if line is not None and line in lines else None,
         load=name,
         connector=load.evse,
-        lines=phases_of(load, site),
+        lines=lines,
         min_a=load.min_a,
         max_a=load.max_a,
         failsafe_a=min(failsafe_a, load.max_a),

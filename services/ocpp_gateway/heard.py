@@ -88,7 +88,7 @@ def with_status(outlet: Outlet, told: Told, now_s: float) -> Outlet:
     if status == "available" and outlet.transaction is not None:
         outlet = end(outlet)
     if status in ("available", "preparing"):
-        outlet = replace(outlet, working=None, lines_used=None)
+        outlet = replace(outlet, working=None, phases=None, lines_used=None)
     if status == "available":
         outlet = replace(outlet, pause=None, starts=0, stops_refused=0)
     return replace(outlet, status=status, raw_status=raw, status_s=now_s)

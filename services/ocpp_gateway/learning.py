@@ -7,13 +7,14 @@ from msgspec.structs import replace
 
 from evenload.contracts.records import StationRecord
 from services.ocpp_gateway.capability import Learned, Rung, Zero
-from services.ocpp_gateway.station import Outlet, Station, TransactionId, with_least
+from services.ocpp_gateway.station import Outlet, Station, TransactionId, new_station, with_least
+from services.ocpp_gateway.transactions16 import ENDED_KEPT, end
 
 _ZEROS: Final[dict[str, Zero]] = {"pauses": "pauses", "ends": "ends", "rejected": "rejected"}
 OURS: Final = (
     "units", "max_level", "max_periods", "kind", "running", "idle", "zero", "reset_at_s", "model", "measurands",
     "interval_s", "lag_s", "step_a", "proven", "ping", "clock_s", "drift_s", "dynamic", "min_a",
-    "strays",
+    "switchable", "switches", "strays", "monitors",
 )  # fmt: skip
 Facts = dict[str, str | int | float | bool | None]
 
@@ -53,6 +54,8 @@ def facts_of(station: Station) -> Facts:
         "clock_s": learned.clock_s,
         "drift_s": learned.drift_s,
         "dynamic": learned.dynamic,
+        "switchable": learned.switchable,
+        "switches": learned.switches,
         "min_a": _least_a(station),
     }
     for outlet in station.outlets:
@@ -60,6 +63,8 @@ def facts_of(station: Station) -> Facts:
         facts[f"start_{outlet.plan.connector}"] = "" if start is None else f"{start[0]}:{start[1]}"
         ended = ",".join(str(number) for number in outlet.ended if isinstance(number, int))
         facts[f"ended_{outlet.plan.connector}"] = ended
+        facts[f"phases_{outlet.plan.connector}"] = "" if outlet.phases is None else outlet.phases
+    facts["monitors"] = ",".join(f"{number}:{evse}" for number, evse in station.monitors) or None
     facts["strays"] = ",".join(f"{key}:{number}" for key, number in station.strays) or None
     return {key: value for key, value in facts.items() if value is not None}
 
@@ -97,12 +102,19 @@ def _strays(value: object) -> tuple[tuple[str, int], ...]:
     return tuple((key, int(number)) for key, _, number in pairs if number.isdigit() and len(number) < 16)
 
 
+def _monitors(value: object) -> tuple[tuple[int, int], ...]:
+    return tuple((int(number), evse) for number, evse in _strays(value) if number.isdigit())
+
+
 def _ended(value: object) -> tuple[TransactionId, ...]:
     return tuple(int(word) for word in str(value or "").split(",") if word.isdigit() and len(word) < 16)
 
 
 def _restored(outlet: Outlet, facts: Facts) -> Outlet:
     outlet = replace(outlet, ended=_ended(facts.get(f"ended_{outlet.plan.connector}")))
+    phases = facts.get(f"phases_{outlet.plan.connector}")
+    if isinstance(phases, int) and not isinstance(phases, bool) and 1 <= phases <= 3:
+        outlet = replace(outlet, phases=phases)
     start = _open_start(facts.get(f"start_{outlet.plan.connector}", ""))
     if start is None or outlet.open_start is not None:
         return outlet
@@ -118,6 +130,26 @@ def reopened(station: Station, facts: Facts) -> Station:
             for outlet in station.outlets
         ),
     )
+
+
+def taken_over(station: Station, facts: Facts) -> Station:
+    """Return the station with what another gateway wrote while it held it; what has ended here stays ended."""
+    theirs = restored(new_station(station.plan), facts)
+    outlets = tuple(_taken_over(*pair) for pair in zip(station.outlets, theirs.outlets, strict=True))
+    station = replace(station, learned=theirs.learned, outlets=outlets, strays=theirs.strays, monitors=theirs.monitors)
+    return with_least(station)
+
+
+def _taken_over(outlet: Outlet, theirs: Outlet) -> Outlet:
+    start, ours = theirs.open_start, outlet.open_start
+    if start is not None and start[1] in outlet.ended:
+        start = None
+    kept = tuple(number for number in outlet.ended if number not in theirs.ended)
+    if start != ours and ours is not None and outlet.transaction == ours[1]:
+        outlet = end(outlet)
+    ended = (*kept, *theirs.ended)[-ENDED_KEPT:]
+    outlet = replace(outlet, open_start=start, ended=ended, phases=theirs.phases)
+    return outlet if start is None or start == ours else replace(outlet, transaction=start[1])
 
 
 def restored(station: Station, facts: Facts) -> Station:
@@ -143,7 +175,9 @@ def restored(station: Station, facts: Facts) -> Station:
         clock_s=_number(facts.get("clock_s")),
         drift_s=_number(facts.get("drift_s")),
         dynamic=_truth(facts.get("dynamic")),
+        switchable=_truth(facts.get("switchable")),
+        switches=_truth(facts.get("switches")),
     )
     outlets = tuple(_restored(outlet, facts) for outlet in station.outlets)
-    strays = _strays(facts.get("strays"))
-    return with_least(replace(station, learned=learned, outlets=outlets, strays=strays))
+    strays, monitors = _strays(facts.get("strays")), _monitors(facts.get("monitors"))
+    return with_least(replace(station, learned=learned, outlets=outlets, strays=strays, monitors=monitors))

@@ -86,6 +86,13 @@ class TransactionEvent(Request, frozen=True):
     meter_value: list[Group] | Group | None = None
 
 
+class TransactionStatus(Request, frozen=True):
+    """Answer to GetTransactionStatus; None = not told."""
+
+    ongoing_indicator: bool | None = None
+    messages_in_queue: bool | None = None
+
+
 class EventType(Request, frozen=True):
     """The part that says whether an event is stored before it is answered."""
 

@@ -1,13 +1,14 @@
 """OCPP 2.1 payloads beyond those of 2.0.1, as typed structs: tolerant in what is accepted."""
 
 from services.ocpp_gateway.messages16 import Request
-from services.ocpp_gateway.messages201 import Evse
+from services.ocpp_gateway.messages201 import Evse, Named
 from services.ocpp_gateway.tolerant import Loose
 
 
 class MonitoredComponent(Request, frozen=True):
     """What a monitor watches."""
 
+    name: Loose = None
     evse: Evse | None = None
 
 
@@ -25,6 +26,27 @@ class MonitoringResults(Request, frozen=True):
     set_monitoring_result: list[MonitoringResult] | None = None
 
 
+class Monitor(Request, frozen=True):
+    """A monitor that a station has."""
+
+    id: Loose = None
+    type: Loose = None
+
+
+class MonitoredVariable(Request, frozen=True):
+    """A variable and its monitors."""
+
+    component: MonitoredComponent | None = None
+    variable: Named | None = None
+    variable_monitoring: list[Monitor] | None = None
+
+
+class MonitoringReport(Request, frozen=True):
+    """A part of what a station tells of its monitors."""
+
+    monitor: list[MonitoredVariable] | None = None
+
+
 class Stream(Request, frozen=True):
     """A stream and the monitor that it is of."""
 
@@ -36,6 +58,12 @@ class OpenStream(Request, frozen=True):
     """A station opens a stream."""
 
     constant_stream_data: Stream | None = None
+
+
+class Streams(Request, frozen=True):
+    """Answer to GetPeriodicEventStream."""
+
+    constant_stream_data: list[Stream] | None = None
 
 
 class CloseStream(Request, frozen=True):

@@ -20,6 +20,22 @@ class GatewayMetrics:
         self.errors = Counter("evenload_ocpp_errors", "Refused frames and calls", ["code"], registry=registry)
         self.refused = Counter("evenload_ocpp_handshakes_refused", "Refused handshakes", ["status"], registry=registry)
         self.dropped = Counter("evenload_ocpp_setpoints_dropped", "Setpoints not used", ["why"], registry=registry)
+        self.draining = Gauge(
+            "evenload_ocpp_draining", "1 = told to stop, it lets its stations go to other gateways", registry=registry
+        )
+        self.store_writable = Gauge(
+            "evenload_transaction_store_writable",
+            "0 = what must be on disk before a transaction is answered could not be written",
+            registry=registry,
+        )
+        self.store_writable.set(1)
+        self._expiry = Gauge(
+            "evenload_certificate_expiry_timestamp_seconds",
+            "When the first certificate of the file ends; stations: the chain that they are shown, "
+            "stations_ca: who signs theirs",
+            ["certificate"],
+            registry=registry,
+        )
         self.to_station = Histogram(
             "evenload_reading_to_station_seconds",
             "From the arrival of a reading at the allocator to the profile on the socket",
@@ -44,6 +60,11 @@ class GatewayMetrics:
         if counter is None:
             counter = self._calls[name] = self.calls.labels(name)
         counter.inc()
+
+    def certificates(self, ends_s: dict[str, float]) -> None:
+        """Show when the certificates in force end, UNIX seconds by name."""
+        for name, end_s in ends_s.items():
+            self._expiry.labels(name).set(end_s)
 
     def state(self, state: LoadState) -> None:
         """Show a load's state."""

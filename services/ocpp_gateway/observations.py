@@ -10,6 +10,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from services.ocpp_gateway.leases import in_force_a
+from services.ocpp_gateway.phasing import with_proof
 from services.ocpp_gateway.station import Moment, Outlet, Output, Remember, Station
 
 NOISE_S: Final = 2.0
@@ -101,6 +102,7 @@ def watched(station: Station, before: Outlet, outlet: Outlet, now_s: float) -> t
     station, outlet = with_interval(station, before, outlet)
     station, outlet = with_lag(station, outlet, now_s)
     station, outlet = with_step(station, outlet, now_s)
+    station = with_proof(station, before, outlet)
     if outlet.proven and not station.learned.proven:
         station = replace(station, learned=replace(station.learned, proven=True))
     return station, outlet

@@ -72,6 +72,7 @@ def on_boot(station: Station, payload: Raw, moment: Moment) -> Handled:
     link = station.link
     if link is not None:
         link = replace(link, state=after(link.state, "boots"), steps=())
+    # What a running transaction was told of phases stays: saying nothing now could switch them under current.
     outlets = tuple(replace(outlet, working=None, default=None, told=None) for outlet in station.outlets)
     station = replace(
         station,

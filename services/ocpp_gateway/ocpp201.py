@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from evenload.contracts.events import LoadStatus, TransactionEnded, TransactionStarted, TransactionUpdated
 from evenload.transactions.tags import content_hash, tag_hash
-from services.ocpp_gateway import told201
+from services.ocpp_gateway import sequence201, told201
 from services.ocpp_gateway.frames import PeerProtocolError
 from services.ocpp_gateway.heard import Told, Values, status_told, values_told, with_status
 from services.ocpp_gateway.measured import observe
@@ -129,6 +129,10 @@ def on_transaction(station: Station, payload: Raw, moment: Moment) -> Handled:
     station = replace(station, clock=observe(station.clock, read_time(told.timestamp), moment))
     tag = _tag(told)
     station, outputs = handler(station, told, moment)
+    outlet = _outlet_of(station, told)
+    if outlet is not None and outlet.sequence is not None:
+        station, more = sequence201.told(station, outlet.plan.connector)
+        outputs = [*outputs, *more]
     answer = {"idTokenInfo": {"status": tag_status(station, tag)}} if tag else {}
     return Handled(station, answer, tuple(outputs))
 
@@ -195,8 +199,10 @@ def _started(station: Station, told: TransactionEvent, moment: Moment) -> tuple[
     outputs: list[Output] = [Keep(event, _message_id(station, told, "start"))]
     if outlet is None or late or _id(told) in outlet.ended:
         return station, outputs
+    if sequence201.is_old(outlet, _id(told), whole(told.seq_no), at):
+        return with_outlet(station, _heard(outlet, told)), outputs
     outlet = begin(outlet, _id(told), moment.now_s, start_wh)
-    outlet = replace(outlet, id_tag=_tag(told) or outlet.id_tag, events=1)
+    outlet = replace(_heard(outlet, told), id_tag=_tag(told) or outlet.id_tag)
     station, more = _live(with_outlet(station, outlet), outlet, told, moment)
     return station, [*outputs, *more]
 
@@ -230,11 +236,17 @@ def _updated(station: Station, told: TransactionEvent, moment: Moment) -> tuple[
             **_facts(station, outlet, told, moment),
         )
         outputs.append(Keep(event, _message_id(station, told, "update")))
-    if outlet is None or late or _id(told) in outlet.ended:
+    if outlet is None:
+        return station, outputs
+    is_old = sequence201.is_old(outlet, _id(told), whole(told.seq_no), at)
+    if sequence201.tracks(outlet, _id(told)):
+        outlet = _heard(outlet, told)
+        station = with_outlet(station, outlet)
+    if late or is_old or _id(told) in outlet.ended:
         return station, outputs
     if outlet.transaction != _id(told):
-        outlet = replace(begin(outlet, _id(told), moment.now_s, None), started_s=None, events=0)
-    outlet = replace(outlet, events=outlet.events + 1 if outlet.events else 0)
+        outlet = replace(begin(outlet, _id(told), moment.now_s, None), started_s=None)
+    outlet = _heard(outlet, told)
     station, more = _live(with_outlet(station, outlet), outlet, told, moment)
     return station, [*outputs, *more]
 
@@ -245,7 +257,10 @@ def _ended(station: Station, told: TransactionEvent, moment: Moment) -> tuple[St
     assert told.transaction_info is not None
     known = outlet is not None and outlet.transaction == _id(told)
     reason = text(told.transaction_info.stopped_reason, 40) or text(told.trigger_reason, 40)
-    missing = _missing(outlet, told) if known and outlet is not None else 0
+    if outlet is not None and (known or sequence201.tracks(outlet, _id(told))):
+        outlet = _heard(outlet, told)
+        station = with_outlet(station, outlet)
+    missing = sequence201.missing(outlet, _id(told)) if outlet is not None else 0
     event = TransactionEnded(
         ended_at=at or moment.utc,
         id_tag_hash=tag_hash(_tag(told), moment.tag_key),
@@ -264,10 +279,8 @@ def _ended(station: Station, told: TransactionEvent, moment: Moment) -> tuple[St
     return station, [*outputs, Changed(outlet.plan.connector)]
 
 
-def _missing(outlet: Outlet, told: TransactionEvent) -> int:
-    """Return how many events of the transaction did not reach us, by its sequence numbers; 0 = none or not known."""
-    last = whole(told.seq_no)
-    return max(0, last - outlet.events) if last is not None and outlet.events else 0
+def _heard(outlet: Outlet, told: TransactionEvent) -> Outlet:
+    return sequence201.heard(outlet, _id(told), whole(told.seq_no), read_time(told.timestamp))
 
 
 ACCEPTED: Final = accepts({"status": "Accepted"})

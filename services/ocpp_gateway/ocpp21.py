@@ -72,6 +72,7 @@ ON_CALL: Final[dict[str, Handler]] = {
     "NotifyDERAlarm": NOTED,
     "NotifyDERStartStop": NOTED,
     "ReportDERControl": told201.on_part,
+    "NotifyMonitoringReport": streams21.on_report,
     "OpenPeriodicEventStream": streams21.on_open,
     "ClosePeriodicEventStream": streams21.on_close,
     "PullDynamicScheduleUpdate": on_pull,

@@ -74,6 +74,8 @@ def _accepted(outlet: Outlet, flight: Flight, station: Station) -> tuple[Outlet,
     assert rung is not None
     if flight.idle:
         return replace(outlet, default=written), [Changed(outlet.plan.connector)]
+    lines_used = outlet.lines_used if written.phases == outlet.phases else None
+    outlet = replace(outlet, phases=written.phases, lines_used=lines_used)
     outlet = replace(outlet, working=_kept(outlet, written), cut_s=_cut_s(outlet, flight))
     if rung.purpose == "max" or (rung.purpose == "default" and not lies_over(rung, station.learned)):
         outlet = replace(outlet, default=None)
@@ -121,11 +123,13 @@ def on_accepted(station: Station, flight: Flight, now_s: float) -> tuple[Station
     outlet = outlet_at(station, flight.connector)
     if outlet is None or flight.rung is None:
         return station, []
-    before = station.learned
+    before, phases = station.learned, outlet.phases
     station = _learned_from(station, flight, outlet)
     outputs: list[Output] = [Remember()] if station.learned != before else []
     outlet, told = _accepted(outlet, flight, station)
     outlet, alarms = _alarmed(outlet, flight, station)
+    if outlet.phases != phases and not outputs:
+        outputs.append(Remember())
     if flight.cause_s is not None:
         outputs.append(Measure("raise" if flight.raised else "cut", flight.sent_s - flight.cause_s))
         if outlet.lease is not None:
@@ -153,6 +157,8 @@ def on_rejected(station: Station, flight: Flight, why: str, now_s: float) -> tup
     outlet = outlet_at(station, flight.connector)
     if outlet is None or flight.rung is None:
         return station, []
+    if flight.written is not None and flight.written.phases != outlet.phases and not flight.idle:
+        return _not_switched(station, outlet)
     if flight.written is not None and flight.written.dynamic:
         return _not_dynamic(station, outlet, flight)
     if _is_early(outlet, flight, now_s):
@@ -170,6 +176,12 @@ def on_rejected(station: Station, flight: Flight, why: str, now_s: float) -> tup
     if outlet.least_a == 0.0 and _has_low_limit(outlet, now_s):
         return with_outlet(station, replace(outlet, least_a=outlet.plan.min_a)), []
     return _rested(station, outlet, flight, why=why, now_s=now_s)
+
+
+def _not_switched(station: Station, outlet: Outlet) -> tuple[Station, list[Output]]:
+    """Return the station after it refused another number of lines: told this way again, without it."""
+    station = with_outlet(station, replace(outlet, phases_refused=True))
+    return replace(station, learned=replace(station.learned, switchable=False)), [Remember()]
 
 
 def _not_dynamic(station: Station, outlet: Outlet, flight: Flight) -> tuple[Station, list[Output]]:

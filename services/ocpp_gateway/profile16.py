@@ -42,6 +42,8 @@ class Wanted(Struct, frozen=True, kw_only=True):
     ends: bool
     idle: bool = False
     """It is the default that holds without a transaction."""
+    phases: int | None = None
+    """How many lines the vehicle may use; None = not said."""
 
 
 def profile_id(rung: Rung, connector: int, learned: Learned) -> int:
@@ -122,6 +124,16 @@ def kind_word(wanted: Wanted, outlet: Outlet, station: Station) -> str:
     return "Absolute" if kind_of(station) == "absolute" else "Relative"
 
 
+def _lines_said(wanted: Wanted, outlet: Outlet, station: Station) -> dict[str, int]:
+    """Return what a period says of phases: the one after the end says the same, so that it switches nothing."""
+    if wanted.phases is None:
+        return {}
+    version = station.link.version if station.link is not None else "1.6"
+    chooses = wanted.phases == 1 and version != "1.6" and outlet.plan.phase_to_use is not None
+    line = {"phaseToUse": outlet.plan.phase_to_use} if chooses and outlet.plan.phase_to_use is not None else {}
+    return {"numberPhases": wanted.phases, **line}
+
+
 def charging_profile(wanted: Wanted, outlet: Outlet, station: Station, ending: Ending) -> dict[str, Any]:
     """Return the payload of SetChargingProfile, without startSchedule."""
     rung = wanted.rung
@@ -129,6 +141,8 @@ def charging_profile(wanted: Wanted, outlet: Outlet, station: Station, ending: E
     if ending.how == "periods":
         failsafe = rate(failsafe_a(outlet), rung, outlet, station)
         periods.append({"startPeriod": ending.after_s, "limit": failsafe})
+    for period in periods:
+        period |= _lines_said(wanted, outlet, station)
     schedule: dict[str, Any] = {"chargingRateUnit": rung.unit, "chargingSchedulePeriod": periods}
     if ending.how == "duration":
         schedule["duration"] = ending.after_s

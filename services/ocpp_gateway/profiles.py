@@ -14,6 +14,7 @@ from services.ocpp_gateway.capability import Rung
 from services.ocpp_gateway.card import bears_two_periods, may_end
 from services.ocpp_gateway.config import PROFILE_S, RAISE_SPACING_S, RENEW_AFTER_S
 from services.ocpp_gateway.leases import failsafe_a, in_force_a, is_live, written_a
+from services.ocpp_gateway.phasing import is_due, phases_to_write
 from services.ocpp_gateway.profile16 import (
     Wanted,
     charging_profile,
@@ -33,14 +34,13 @@ UPDATE: Final = "UpdateDynamicSchedule"
 
 def _wanted_running(outlet: Outlet, station: Station, now_s: float) -> Wanted | None:
     """Return the working profile that is due, None while the one in force will do."""
-    if not _is_due(outlet, now_s):
-        return None
     rung = ladder.running_rung(station, outlet.transaction is not None)
-    if rung is None:
+    if rung is None or not (_is_due(outlet, now_s) or is_due(outlet, station, rung, now_s)):
         return None
     if needs_floor(rung, outlet, station):
         return _wanted_idle(outlet, station)
-    return Wanted(rung=rung, limit_a=written_a(outlet, now_s), ends=is_live(outlet, now_s))
+    phases = phases_to_write(outlet, station, rung, now_s)
+    return Wanted(rung=rung, limit_a=written_a(outlet, now_s), ends=is_live(outlet, now_s), phases=phases)
 
 
 def needs_floor(rung: Rung, outlet: Outlet, station: Station) -> bool:
@@ -135,7 +135,14 @@ def _resumes(outlet: Outlet, limit_a: float) -> bool:
 def _call(outlet: Outlet, profile: Wanted, station: Station, moment: Moment) -> tuple[str, dict[str, Any]]:
     """Return the call that writes a profile, or that only changes the limit of a dynamic one."""
     held, rung = outlet.working, profile.rung
-    if is_dynamic(profile, outlet, station) and held is not None and held.dynamic and held.sent_s != LOST_S:
+    same_lines = held is not None and held.phases == profile.phases
+    if (
+        is_dynamic(profile, outlet, station)
+        and held is not None
+        and held.dynamic
+        and held.sent_s != LOST_S
+        and same_lines
+    ):
         limit = rate(profile.limit_a, rung, outlet, station)
         update = {"chargingProfileId": profile_id(rung, outlet.plan.connector, station.learned)}
         return UPDATE, {**update, "scheduleUpdate": {"limit": limit}}
@@ -170,6 +177,7 @@ def write(outlet: Outlet, profile: Wanted, station: Station, moment: Moment) -> 
             seq=lease.setpoint.seq if lease is not None else 0,
             endless=endless,
             dynamic=ending.how == "offline",
+            phases=profile.phases,
             resumes=_resumes(outlet, profile.limit_a),
         ),
         setpoint=lease.setpoint if lease is not None else None,

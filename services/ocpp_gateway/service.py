@@ -16,9 +16,11 @@ from evenload.runtime.service import Context
 from evenload.runtime.settings import Settings
 from evenload.runtime.site_config import watch_sites
 from services.ocpp_gateway.drivers import tls
+from services.ocpp_gateway.drivers.drain import let_go
 from services.ocpp_gateway.drivers.gateway import Gateway
 from services.ocpp_gateway.drivers.records import StationRecords, TransactionIds, tag_key
 from services.ocpp_gateway.drivers.sockets import StationServer
+from services.ocpp_gateway.drivers.store import TransactionStore
 from services.ocpp_gateway.drivers.tls import TlsFiles
 from services.ocpp_gateway.drivers.world import World
 from services.ocpp_gateway.metrics import GatewayMetrics
@@ -50,12 +52,15 @@ async def run(ctx: Context) -> None:
 async def start(ctx: Context, pace: Pace) -> tuple[Gateway, int]:
     """Start the gateway with this pace for each station; return it and its port. Raises `BusError`, `PortTaken`."""
     records = StationRecords(ctx.bus, lambda key, now, before: gateway.on_record(key, now, before))
+    metrics = GatewayMetrics(ctx.metrics.registry)
+    store = TransactionStore(ctx.bus, metrics)
     world = World(
         bus=ctx.bus,
         clock=ctx.clock,
         records=records,
-        ids=TransactionIds(ctx.bus),
-        metrics=GatewayMetrics(ctx.metrics.registry),
+        ids=TransactionIds(ctx.bus, store),
+        metrics=metrics,
+        store=store,
         complain=ctx.complain,
         tag_key=await tag_key(ctx.bus),
         pace=pace,
@@ -65,12 +70,13 @@ async def start(ctx: Context, pace: Pace) -> tuple[Gateway, int]:
     gateway = Gateway(world, is_open=ctx.settings.ocpp_open, by_certificate=by_certificate)
     await records.load()
     ctx.spawn("stations", records.watch)
+    ctx.spawn("store", store.watch)
     seen = asyncio.Event()
     ctx.spawn("sites", lambda: watch_sites(ctx, gateway.on_site, seen))
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(seen.wait(), SITES_S)
     await ctx.bus.subscribe(subjects.setpoint(), gateway.on_setpoint)
-    return gateway, await _listen(ctx, gateway, files)
+    return gateway, await _listen(ctx, gateway, files, metrics)
 
 
 def tls_files(settings: Settings) -> TlsFiles | None:
@@ -91,7 +97,7 @@ def raise_file_limit() -> int:
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
-async def _listen(ctx: Context, gateway: Gateway, files: TlsFiles | None) -> int:
+async def _listen(ctx: Context, gateway: Gateway, files: TlsFiles | None, metrics: GatewayMetrics) -> int:
     context = None if files is None else tls.make_context(files)
     host, port = ctx.settings.ocpp_host, ctx.settings.ocpp_port
     server = StationServer()
@@ -103,7 +109,7 @@ async def _listen(ctx: Context, gateway: Gateway, files: TlsFiles | None) -> int
     ctx.log.info("stations connect to %s://%s:%d/<station id>", scheme, host, server.port)
     ctx.log.info("room for %d connections", raise_file_limit())
     if files is not None and context is not None:
-        ctx.spawn("certificates", partial(tls.watch, context, files, ctx.log.warning))
+        ctx.spawn("certificates", partial(tls.watch, context, files, ctx.log.warning, metrics.certificates))
 
     async def drain() -> None:
         await ctx.stopping.wait()
@@ -113,4 +119,7 @@ async def _listen(ctx: Context, gateway: Gateway, files: TlsFiles | None) -> int
             await server.close(1001, "restarting")
 
     ctx.spawn("stations' server", drain, drains=True)
+    pct = ctx.settings.ocpp_drain_pct
+    if pct > 0:
+        ctx.leave_slowly(partial(let_go, gateway, pct, ctx.log.info))
     return server.port

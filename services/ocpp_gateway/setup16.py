@@ -14,6 +14,7 @@ from services.ocpp_gateway.capability import Learned
 from services.ocpp_gateway.config import HEARTBEAT_S
 from services.ocpp_gateway.ladder import allowed_units
 from services.ocpp_gateway.messages16 import Configuration, Reader, listed
+from services.ocpp_gateway.phasing import AC_SWITCH_KEY, SWITCH_KEY
 from services.ocpp_gateway.station import Station, Step
 from services.ocpp_gateway.tolerant import text, whole
 
@@ -38,6 +39,8 @@ KEYS: Final = (
     ATTEMPTS_KEY,
     RETRY_KEY,
     HEARTBEAT_KEY,
+    SWITCH_KEY,
+    AC_SWITCH_KEY,
 )
 MEASURANDS: Final = (
     "Current.Import,Power.Active.Import,Energy.Active.Import.Register,Voltage,Current.Offered",
@@ -74,11 +77,18 @@ def learn(learned: Learned, told: dict[str, tuple[str, bool]]) -> Learned:
     return replace(
         learned,
         dynamic=_dynamic(learned, told),
+        switchable=_switchable(told),
         units=allowed_units(told.get(UNIT_KEY.lower(), ("", True))[0]),
         max_level=level if level is not None and level >= 0 else None,
         max_periods=periods if periods is not None and periods > 0 else None,
         measurands=told.get(MEASURANDS_KEY.lower(), (learned.measurands, True))[0][:500],
     )
+
+
+def _switchable(told: dict[str, tuple[str, bool]]) -> bool | None:
+    """Return whether it says that it can charge on one line or on all; None = it does not say (row 29)."""
+    words = [told[key.lower()][0].lower() for key in (SWITCH_KEY, AC_SWITCH_KEY) if key.lower() in told]
+    return True if "true" in words else False if "false" in words else None
 
 
 def _dynamic(learned: Learned, told: dict[str, tuple[str, bool]]) -> bool | None:

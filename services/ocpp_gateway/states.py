@@ -73,6 +73,7 @@ def load_state(station: Station, outlet: Outlet, now_s: float, utc: datetime) ->
         needs_wh=outlet.needs.energy_wh,
         vehicle_max_a=outlet.needs.max_a,
         leaves_at=outlet.needs.leaves_at,
+        phases=outlet.phases if is_running(outlet) else None,
         epoch=outlet.epoch,
         config_rev=station.plan.config_rev,
     )

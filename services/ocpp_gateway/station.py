@@ -17,7 +17,18 @@ from services.ocpp_gateway.samples import Sampled
 from services.ocpp_gateway.session_states import SessionState
 
 FlightKind = Literal[
-    "boot", "configuration", "change", "trigger", "profile", "operator", "clear", "reset", "pause", "report", "monitor"
+    "boot",
+    "configuration",
+    "change",
+    "trigger",
+    "profile",
+    "operator",
+    "clear",
+    "reset",
+    "pause",
+    "report",
+    "monitor",
+    "transaction",
 ]
 
 TransactionId = int | str
@@ -50,6 +61,8 @@ class Written(Struct, frozen=True, kw_only=True):
     """It should end by itself and cannot: nothing is gained by writing it again."""
     dynamic: bool = False
     """2.1: its limit can be changed without writing it anew; it ends when the station is offline."""
+    phases: int | None = None
+    """How many lines it says the vehicle may use; None = it says nothing of it, which means all."""
     resumes: bool = False
     """The limit before it was a pause: some stations ignore the first one after that (row 20)."""
 
@@ -84,6 +97,21 @@ class Needs(Struct, frozen=True):
     leaves_at: datetime | None = None
 
 
+class Sequence(Struct, frozen=True, kw_only=True):
+    """2.x: numbers of the events of one transaction that reached us, until the next transaction."""
+
+    transaction: str
+    newest: int
+    at: datetime | None = None
+    """When the newest happened, by the station; None = not told."""
+    missing: tuple[int, ...] = ()
+    """Numbers between that did not reach us; the newest 64."""
+    asked_s: float = -1e9
+    asks: int = 0
+    settled: bool = False
+    """The station says that none of them waits to be sent, or cannot tell."""
+
+
 class Outlet(Struct, frozen=True, kw_only=True):
     """One connector that a load names."""
 
@@ -97,11 +125,15 @@ class Outlet(Struct, frozen=True, kw_only=True):
     start_wh: float | None = None
     open_start: tuple[str, int] | None = None
     ended: tuple[TransactionId, ...] = ()
-    events: int = 0
-    """2.x: events of its transaction that reached us, from the first on; 0 = the first was not seen."""
+    sequence: Sequence | None = None
+    """2.x: which events of its last transaction reached us."""
     lease: Lease | None = None
     epoch: int = 0
     epoch_s: float = -1e9
+    phases: int | None = None
+    """How many lines its station was last told to use; None = it was not told in this transaction."""
+    phases_refused: bool = False
+    """Its station refused a number of lines in this transaction."""
     working: Written | None = None
     default: Written | None = None
     reading: Reading | None = None

@@ -144,8 +144,20 @@ def begin(outlet: Outlet, transaction: TransactionId, now_s: float, start_wh: fl
     """Return the outlet with its running transaction; the same one again changes nothing."""
     if outlet.transaction == transaction:
         return outlet
+    # What is known without a transaction is its record's, of before we started: a running one is adopted with it.
+    phases = outlet.phases if outlet.transaction is None else None
     outlet = replace(outlet, transaction=transaction, started_s=now_s, start_wh=start_wh, working=None)
-    return replace(outlet, pause=None, starts=0, stops_refused=0, evidence=None, less=None, less_stage=0)
+    return replace(
+        outlet,
+        phases=phases,
+        phases_refused=False,
+        pause=None,
+        starts=0,
+        stops_refused=0,
+        evidence=None,
+        less=None,
+        less_stage=0,
+    )
 
 
 def end(outlet: Outlet) -> Outlet:
@@ -161,6 +173,7 @@ def end(outlet: Outlet) -> Outlet:
         start_wh=None,
         ended=ended,
         working=None,
+        phases=None,
         lines_used=None,
         told=None,
         needs=Needs(),

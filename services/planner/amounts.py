@@ -40,6 +40,8 @@ def missing(
 ) -> Missing | None:
     """Return what a goal still needs; None when nothing can be said of it."""
     counted, learning, shape = known
+    if goal.offered:
+        return Missing(energy_wh=goal.need.energy_wh or 0.0, why="as its device says")
     if goal.need.energy_wh is not None:
         return Missing(energy_wh=max(0.0, goal.need.energy_wh - (drawn_wh(counted) - counted.goal_wh)))
     if goal.need.soc_pct is not None:

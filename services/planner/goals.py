@@ -4,6 +4,7 @@ from datetime import datetime, tzinfo
 
 from msgspec import Struct
 
+from evenload.contracts.events import LoadState
 from evenload.contracts.plans import Need
 from evenload.contracts.records import Override
 from evenload.site.deadlines import at_or_after, before, deadline, need_text
@@ -21,6 +22,8 @@ class Goal(Struct, frozen=True, kw_only=True):
     begins_at: datetime | None
     asked_at: datetime | None
     """When it was asked for by command; None = it is the site file's."""
+    offered: bool = False
+    """It is what the load's own service still needs, as told in its offer, and nobody's plan."""
 
     @property
     def key(self) -> str:
@@ -46,6 +49,32 @@ def goals(site: Site, overrides: tuple[Override, ...], now: datetime, zone: tzin
         timed = [goal for need in needs if (goal := _goal((site.site, load), need, asked_at, (now, zone))) is not None]
         if timed:
             found[load] = min(timed, key=lambda goal: goal.ready_at)
+    return found
+
+
+def offered_goals(site: Site, states: dict[str, LoadState], known: dict[str, Goal], now: datetime) -> dict[str, Goal]:
+    """Return what loads without a goal of their own say that they need, and by when: a pump's run, a weekly run.
+
+    One that is served from any source already is no question of when.
+    """
+    found: dict[str, Goal] = {}
+    for load in sorted(set(site.loads) - set(known)):
+        state = states.get(load)
+        offer = state.offer if state is not None else None
+        if offer is None or offer.until is None or not offer.need_wh or offer.until <= now:
+            continue
+        if offer.mode in ("standard", "off") or not offer.max_a:
+            continue
+        need = Need(by=offer.until.isoformat(timespec="minutes"), energy_wh=offer.need_wh)
+        found[load] = Goal(
+            site=site.site,
+            load=load,
+            need=need,
+            ready_at=offer.until,
+            begins_at=None,
+            asked_at=None,
+            offered=True,
+        )
     return found
 
 

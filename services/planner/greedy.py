@@ -4,13 +4,13 @@ It stands in where the question is too large for the solver or the solver ends w
 against each other. It keeps every limit, but whoever comes first may take what only others could have used.
 """
 
-from services.planner.problem import Ask, Problem, Solved, cost_of, most_a
+from services.planner.problem import Ask, Problem, Solved, cost_of, limit_in_a, most_a
 
 
 def by_order(problem: Problem) -> Solved:
     """Return an answer that keeps every limit."""
     count = len(problem.lengths_h)
-    left = [[room.limit_a] * count for room in problem.rooms]
+    left = [[limit_in_a(room, slot) for slot in range(count)] for room in problem.rooms]
     sun_left = list(problem.sun_w)
     grid = [[0.0] * count for _ in problem.asks]
     sun = [[0.0] * count for _ in problem.asks]

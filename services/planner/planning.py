@@ -22,9 +22,10 @@ from evenload.thermal.learning import Learning
 from services.planner.amounts import Missing, missing, vehicle_reading
 from services.planner.counting import aimed, drawn_wh, told_soc
 from services.planner.facts import Facts, Memory
-from services.planner.goals import Goal, goal_text, goals
+from services.planner.goals import Goal, goal_text, goals, offered_goals
 from services.planner.hours import SLOT, Hour, Slot, hours, slots
 from services.planner.house import house_a, reserved_a
+from services.planner.outside import limits_of, outside_rooms
 from services.planner.problem import Ask, Problem, Solved, most_a
 from services.planner.shapes import Shape, rooms, shape_of
 from services.planner.solving import solved
@@ -36,6 +37,8 @@ STEP_A = 0.5
 SHORT_RATIO, SHORT_WH = 0.02, 100.0
 TIE_COST = 0.0001
 LATER_COST = 0.5
+MOVES_RATIO = 0.05
+"""Prices within a twentieth of each other are one price."""
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
@@ -56,19 +59,32 @@ class Aim(Struct, frozen=True, kw_only=True):
 
 def planned(site: Site, facts: Facts, memory: Memory, now: datetime, *, zone: tzinfo) -> tuple[Memory, Outcome]:
     """Return the next memory and every load's plan; loads without a goal get an empty one."""
-    found = goals(site, facts.overrides, now, zone)
-    memory = _aimed(site, facts, memory, found)
+    asked = goals(site, facts.overrides, now, zone)
+    memory = _aimed(site, facts, memory, asked)
+    found = {**asked, **offered_goals(site, facts.states, asked, now)}
     aims = [_aim(site, facts, memory, found[load], now=now) for load in sorted(found)]
     known = slots(now, max((goal.ready_at for goal in found.values()), default=now))
     day = hours(site, facts.forecasts, known, zone)
     problem = _problem(site, facts, memory, (aims, known, day))
     answer = _waited(problem, _with_sun(problem, day, memory.house.mean_w))
     told = {
-        aim.goal.load: _told(aim, index, (problem, answer), (known, day, (now, zone))) for index, aim in enumerate(aims)
+        aim.goal.load: _told(aim, index, (problem, answer), (known, day, (now, zone)))
+        for index, aim in enumerate(aims)
+        if not aim.goal.offered or _worth_it(problem.asks[index], day)
     }
     plans = tuple(told.get(load) or _nothing(site, load, now) for load in sorted(site.loads))
-    short = tuple(plan.load for plan in plans if plan.short_wh > 0.0)
-    return replace(memory, short=short), Outcome(plans=plans, alerts=_alerts(plans, memory.short, now, zone))
+    short = tuple(plan.load for plan in plans if plan.short_wh > 0.0 and plan.load in asked)
+    return replace(memory, short=short), Outcome(plans=plans, alerts=_alerts(plans, (memory.short, short), now, zone))
+
+
+def _worth_it(ask: Ask, day: tuple[Hour, ...]) -> bool:
+    """Tell whether it matters when a load runs that minds its own deadline: the price moves, or the sun is known.
+
+    Without either its own service knows as much as the planner, and the plan only keeps its place free.
+    """
+    costs = [hour.cost for hour in day[: ask.slots] if hour.cost is not None]
+    moves = bool(costs) and max(costs) - min(costs) > MOVES_RATIO * abs(max(costs))
+    return moves or any(hour.sun_w is not None for hour in day[: ask.slots])
 
 
 def _aimed(site: Site, facts: Facts, memory: Memory, found: dict[str, Goal]) -> Memory:
@@ -82,7 +98,7 @@ def _aimed(site: Site, facts: Facts, memory: Memory, found: dict[str, Goal]) -> 
 
 
 def _aim(site: Site, facts: Facts, memory: Memory, goal: Goal, *, now: datetime) -> Aim:
-    count = memory.counted[goal.load]
+    count = memory.counted.get(goal.load, Counted())
     shape = shape_of(goal.load, site, facts.states.get(goal.load), facts.overrides)
     learning = memory.learning.get(goal.load, Learning())
     amount = missing(goal, site, facts, (count, learning, shape), now=now)
@@ -97,7 +113,11 @@ def _problem(
     off = _switched_off(facts)
     asks = tuple(_scheduled(site, facts, _ask(site, aim, quarter_hours, off), quarter_hours) for aim in aims)
     shapes = {aim.goal.load: aim.shape for aim in aims}
-    free = rooms(site, shapes, house_a(site, memory.house), reserved_a(site, facts, set(shapes)))
+    house, reserved = house_a(site, memory.house), reserved_a(site, facts, set(shapes))
+    free = (
+        *rooms(site, shapes, house, reserved),
+        *outside_rooms(site, shapes, limits_of(facts, quarter_hours), (house, reserved)),
+    )
     return Problem(
         lengths_h=tuple(slot.length_h for slot in quarter_hours),
         costs=_costs(day),
@@ -212,7 +232,7 @@ def _told(
         cost=_cost(ask, answer.grid_a[index], (problem, day)),
         slots=steps,
         ends_at=_end(goal, steps),
-        why=_why(aim, answer, steps),
+        why=_why(aim, answer, steps, problem),
     )
 
 
@@ -241,7 +261,7 @@ def _cost(ask: Ask, grid_a: tuple[float, ...], known: tuple[Problem, tuple[Hour,
     )
 
 
-def _why(aim: Aim, answer: Solved, steps: tuple[PlanSlot, ...]) -> str:
+def _why(aim: Aim, answer: Solved, steps: tuple[PlanSlot, ...], problem: Problem) -> str:
     if aim.amount is None:
         return "its temperature is not known: no plan"
     count = sum(step.guaranteed_a > 0.0 for step in steps)
@@ -252,6 +272,7 @@ def _why(aim: Aim, answer: Solved, steps: tuple[PlanSlot, ...]) -> str:
         parts.insert(0, f"{answer.how}: {count} of {len(steps)} quarter hours guaranteed")
     else:
         parts.insert(0, answer.how)
+    parts += [f"under the {room.name}" for room in problem.rooms if room.grid_only]
     return "; ".join(part for part in parts if part)
 
 
@@ -259,11 +280,14 @@ def _nothing(site: Site, load: str, now: datetime) -> LoadPlan:
     return LoadPlan(site=site.site, load=load, made_at=now)
 
 
-def _alerts(plans: tuple[LoadPlan, ...], before: tuple[str, ...], now: datetime, zone: tzinfo) -> tuple[Alert, ...]:
-    """Return what begins or ends to be short."""
+def _alerts(
+    plans: tuple[LoadPlan, ...], shorts: tuple[tuple[str, ...], tuple[str, ...]], now: datetime, zone: tzinfo
+) -> tuple[Alert, ...]:
+    """Return what begins or ends to be short; `shorts` = loads that were, and that are now."""
+    before, short_now = shorts
     found = []
     for plan in plans:
-        short = plan.short_wh > 0.0
+        short = plan.load in short_now
         if short == (plan.load in before):
             continue
         text = remedy = ""

@@ -27,6 +27,10 @@ class Room(Struct, frozen=True, kw_only=True):
     members: tuple[tuple[int, float], ...]
     """(index of the ask, weight): 1 for a phase of a circuit, the number of lines for a sum over phases."""
     limit_a: float
+    limit_by_slot_a: tuple[float, ...] = ()
+    """The limit in each slot where it is not the same in all."""
+    grid_only: bool = False
+    """What is drawn of own sun does not count: limits from outside bound what comes from the grid."""
 
 
 class Problem(Struct, frozen=True, kw_only=True):
@@ -56,6 +60,11 @@ class Solved(Struct, frozen=True, kw_only=True):
 def cost_of(problem: Problem, ask: Ask, slot: int) -> float:
     """Return the cost of a kWh from the grid for an ask; its last slot is kept free while it can be."""
     return problem.costs[slot] + (SPARE_COST if slot == ask.slots - 1 else 0.0)
+
+
+def limit_in_a(room: Room, slot: int) -> float:
+    """Return a room's limit in a slot."""
+    return room.limit_by_slot_a[slot] if room.limit_by_slot_a else room.limit_a
 
 
 def most_a(ask: Ask, slot: int) -> float:

@@ -18,11 +18,12 @@ from evenload.contracts.plan_events import Forecast
 from evenload.contracts.records import Counted, LearnedRecord, LearnedRow, OverrideRecord, PlanRecord
 from evenload.contracts.wire import Codec, ContractError, encode
 from evenload.devices.errors import DeviceError
-from evenload.devices.fleet import Fleet, run_until
+from evenload.devices.fleet import Fleet
 from evenload.devices.http import open_session
 from evenload.runtime.bus import BusDown, BusError
+from evenload.runtime.ending import run_until
 from evenload.runtime.service import Context
-from evenload.runtime.site_config import watch_sites
+from evenload.runtime.sharing import follow_sites
 from evenload.site.money import Feed
 from evenload.site.schema import Site
 from evenload.site.windows import zone_of
@@ -87,6 +88,11 @@ class Planner:
         self.sites.set(f"{name}/", {f"{name}/": SitePlan(site, config_rev)})
         feeds = {f"{name}/{key}": FeedPlan(name, site.time_zone, key, feed) for key, feed in site.forecasts.items()}
         self.feeds.set(f"{name}/", feeds)
+
+    async def gone(self, prefix: str = "") -> None:
+        """Return once no retired site, or feed of one, whose key begins with `prefix` is served any more."""
+        await self.sites.empty(prefix)
+        await self.feeds.empty(prefix)
 
     def facts_of(self, site: str) -> Facts:
         """Return what is known of a site."""
@@ -260,10 +266,9 @@ async def run(ctx: Context) -> None:
             await subscription.stop()
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_WAIT_S):
-                await planner.sites.empty()
-                await planner.feeds.empty()
+                await planner.gone()
         await planner.session.close()
 
     ctx.spawn("close", close_last, drains=True)
     ctx.spawn("overrides", lambda: run_until(planner.watch_overrides(), ctx.stopping))
-    ctx.spawn("sites", lambda: run_until(watch_sites(ctx, planner.on_site), ctx.stopping))
+    follow_sites(ctx, subjects.PLANNERS, planner.on_site, lambda site: planner.gone(f"{site}/"))

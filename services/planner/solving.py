@@ -15,7 +15,7 @@ from highspy._core import _Highs
 from msgspec.structs import replace
 
 from services.planner.greedy import by_order
-from services.planner.problem import Ask, Problem, Solved, cost_of, most_a
+from services.planner.problem import Ask, Problem, Solved, cost_of, limit_in_a, most_a
 
 COLUMNS_MOST = 20_000
 WHOLE_MOST = 1200
@@ -100,7 +100,8 @@ def _alone(problem: Problem) -> bool:
         return False
     highest_a = [max([ask.max_a, *ask.max_by_slot_a]) for ask in problem.asks]
     return all(
-        sum(highest_a[index] * weight for index, weight in room.members) <= room.limit_a for room in problem.rooms
+        sum(highest_a[index] * weight for index, weight in room.members) <= min([room.limit_a, *room.limit_by_slot_a])
+        for room in problem.rooms
     )
 
 
@@ -164,11 +165,11 @@ def _shared_rows(model: _Model, problem: Problem, columns: list[_Columns]) -> No
             terms = [
                 (column, weight)
                 for index, weight in room.members
-                for column in (columns[index].grid[slot], columns[index].sun[slot])
+                for column in (columns[index].grid[slot], None if room.grid_only else columns[index].sun[slot])
                 if column is not None
             ]
             if terms:
-                model.row(-_INFINITY, max(0.0, room.limit_a), *terms)
+                model.row(-_INFINITY, max(0.0, limit_in_a(room, slot)), *terms)
         suns = [
             (column, problem.asks[index].watts_a_ratio)
             for index, each in enumerate(columns)

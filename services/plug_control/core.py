@@ -26,6 +26,10 @@ class Wish(Struct, frozen=True, kw_only=True):
     target_c: float | None = None
     at: datetime | None = None
     """When the mode was set: tells one boost from the next."""
+    due_c: float | None = None
+    """The temperature that a plan of the site file, or by hand, wants next."""
+    due_at: datetime | None = None
+    """By when, UTC."""
 
 
 class Input(Struct, frozen=True, kw_only=True):

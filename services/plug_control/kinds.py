@@ -17,17 +17,18 @@ Step = Callable[[PlugPlan, Any, Input, Now], tuple[Any, Steer]]
 
 
 class Kind(Struct, frozen=True):
-    """A core; the least and the most that its sensor can say, °C."""
+    """A core, what it remembers; the least and the most that its sensor can say, °C."""
 
     step: Step
+    memory: type[Struct]
     plausible_c: tuple[float, float] = (-40.0, 60.0)
 
 
 KINDS: Mapping[type[Device], Kind] = {
-    Climate: Kind(climate.step, climate.PLAUSIBLE_C),
-    HeatPump: Kind(heat_pump.step, heat_pump.PLAUSIBLE_C),
-    Pump: Kind(pump.step),
-    Modulating: Kind(modulating.step, modulating.PLAUSIBLE_C),
-    Appliance: Kind(appliance.step),
-    Tank: Kind(tank.step, tank.PLAUSIBLE_C),
+    Climate: Kind(climate.step, climate.ClimateMemory, climate.PLAUSIBLE_C),
+    HeatPump: Kind(heat_pump.step, heat_pump.HeatPumpMemory, heat_pump.PLAUSIBLE_C),
+    Pump: Kind(pump.step, pump.PumpMemory),
+    Modulating: Kind(modulating.step, modulating.ModulatingMemory, modulating.PLAUSIBLE_C),
+    Appliance: Kind(appliance.step, appliance.ApplianceMemory),
+    Tank: Kind(tank.step, tank.TankMemory, tank.PLAUSIBLE_C),
 }

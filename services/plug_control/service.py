@@ -15,20 +15,22 @@ from evenload.contracts.events import MeterReading, Setpoint
 from evenload.contracts.records import OverrideRecord
 from evenload.contracts.wire import Codec, ContractError
 from evenload.devices.access import Access, open_access
-from evenload.devices.ending import end_if_cancelled, ended
 from evenload.devices.errors import DeviceError
-from evenload.devices.fleet import Fleet, run_until
+from evenload.devices.fleet import Fleet
 from evenload.devices.outbox import Outbox
 from evenload.devices.secrets import secrets_folder
+from evenload.runtime.ending import end_if_cancelled, ended, run_until
 from evenload.runtime.order import Order, Verdict, judge
 from evenload.runtime.service import Context
-from evenload.runtime.site_config import watch_sites
+from evenload.runtime.sharing import follow_sites
 from evenload.site.schema import Site
 from services.plug_control.config import PlugPlan, plug_plans
 from services.plug_control.core import Wish
 from services.plug_control.drivers.contract import LevelDriver
 from services.plug_control.drivers.table import open_device
+from services.plug_control.keeping_service import Keeper
 from services.plug_control.metrics import PlugMetrics
+from services.plug_control.remembering import same
 from services.plug_control.state import (
     Command,
     Fact,
@@ -61,7 +63,7 @@ class Plugs:
 
     def __init__(self, ctx: Context, access: Access, metrics: PlugMetrics) -> None:
         self.ctx, self.access, self.metrics = ctx, access, metrics
-        self.outbox = Outbox(ctx.bus, metrics.dropped.inc)
+        self.outbox, self.keeper = Outbox(ctx.bus, metrics.dropped.inc), Keeper(ctx)
         self.fleet: Fleet[PlugPlan] = Fleet(ctx, "plug", self._run_plug)
         self._tasks: dict[str, PlugTask] = {}
         self._order = Order()
@@ -148,7 +150,10 @@ class Plugs:
         if plan.names_file:
             access = structs.replace(access, secrets=await secrets_folder(self.ctx.bus, plan.site))
         known = self._known.get(key)
-        before = known[1] if known is not None and known[0] == _same(plan) else None
+        before = known[1] if known is not None and known[0] == same(plan) else None
+        now = Now(self.ctx.clock.monotonic(), self.ctx.clock.utc())
+        if known is None and plan.device is not None:
+            before = structs.replace(begin(now), memory=await self.keeper.recall(plan, now))
         task = self._tasks[key] = PlugTask(self, plan, access, before)
         task.tell(self._wish_of(plan.site, plan.load))
         meter = None if plan.device is None else plan.device.sensor
@@ -158,15 +163,11 @@ class Plugs:
                 listening = await self.ctx.bus.subscribe(subjects.reading(plan.site, meter), task.on_reading)
             await task.run()
         finally:
-            self._known[key] = _same(plan), task.state
+            self._known[key] = same(plan), task.state
+            task.keep(ends=True)
             del self._tasks[key]
             if listening is not None:
                 await listening.stop()
-
-
-def _same(plan: PlugPlan) -> tuple[str, str | None]:
-    """Return what must stay for a core to remember: its type and its sensor."""
-    return plan.kind, None if plan.device is None else plan.device.sensor
 
 
 class PlugTask:
@@ -227,6 +228,7 @@ class PlugTask:
             end_if_cancelled()
             self.state, output = step(self._plan, self.state, fact, self._now())
             self._tell(output)
+            self.keep()
             if output.command is not None:
                 fact = await self._switch(driver, output.command)
             else:
@@ -299,6 +301,11 @@ class PlugTask:
         for alert in output.alerts:
             outbox.keep(subjects.alert(site, alert.kind, alert.about), structs.replace(alert, config_rev=rev))
 
+    def keep(self, *, ends: bool = False) -> None:
+        """Hand in what its core remembers, for the next process."""
+        if self._plan.device is not None:
+            self._plugs.keeper.take(self._plan, self.state.memory, self._now(), ends=ends)
+
     def _complain(self, trouble: DeviceError) -> None:
         name = f"plug {self._plan.site}/{self._plan.load}"
         self._plugs.ctx.complain(name, f"{name}: {trouble}")
@@ -323,12 +330,14 @@ async def run(ctx: Context) -> None:
             with suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_WAIT_S):
                     await plugs.fleet.empty()
+                    await plugs.keeper.flush()
         finally:
             await access.close()
 
     ctx.spawn("devices", close_last, drains=True)
-    ctx.spawn("sites", lambda: run_until(watch_sites(ctx, plugs.on_site), ctx.stopping))
+    follow_sites(ctx, subjects.SWITCHERS, plugs.on_site, lambda site: plugs.fleet.empty(f"{site}/"))
     ctx.spawn("overrides", lambda: run_until(plugs.watch_overrides(), ctx.stopping))
+    ctx.spawn("memory", lambda: run_until(plugs.keeper.run(), ctx.stopping))
     ctx.spawn("schedules", lambda: run_until(plugs.watch_schedules(), ctx.stopping))
     ctx.health.set("devices", True)
     ctx.health.set("setpoints", True)

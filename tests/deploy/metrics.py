@@ -4,17 +4,21 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric
 
 from evenload.runtime.metrics import Metrics
+from evenload.runtime.nats_monitor import NatsMetrics
 from services.allocator.metrics import AllocatorMetrics
 from services.meter_ingest.metrics import MeterMetrics
 from services.ocpp_gateway.metrics import GatewayMetrics
 from services.plug_control.metrics import PlugMetrics
 
+WATCHER = "nats_monitor"
 ADDERS = {
     "allocator": AllocatorMetrics,
     "meter_ingest": MeterMetrics,
     "ocpp_gateway": GatewayMetrics,
     "plug_control": PlugMetrics,
+    WATCHER: NatsMetrics,
 }
+TITLES = {"every": "Every service", WATCHER: "The service that `EVENLOAD_NATS_MONITOR` is given to: the planner"}
 INTRODUCTION = """\
 # Metrics
 
@@ -54,7 +58,7 @@ def paper() -> str:
     """Return docs/metrics.md."""
     parts = [INTRODUCTION]
     for service in ("every", *ADDERS):
-        title = "Every service" if service == "every" else f"`{service}`"
+        title = TITLES.get(service, f"`{service}`")
         rows = "".join(
             f"| `{family.name}` | {family.type} | {_quoted(names)} | {family.documentation} |\n"
             for family, names in families(service)

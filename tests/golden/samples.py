@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from evenload.contracts import basis, commands, events, plan_events, plans, records, schedules
+from evenload.contracts import basis, commands, events, limit_events, limits, plan_events, plans, records, schedules
 from evenload.contracts.phases import PerPhase
 
 AT = datetime(2026, 6, 1, 10, 15, 30, 250_000, tzinfo=UTC)
@@ -22,9 +22,21 @@ LIMIT = events.SiteLimit(
     floor_w=4_200.0,
     valid_s=120.0,
     failsafe_w=4_200.0,
+    failsafe_s=7_200.0,
+    heartbeat_only=True,
     why="grid is full",
 )
-LIMIT_HELD = events.Held(name="grid_operator", heard_s=5_000.0, event=LIMIT)
+LIMIT_HELD = events.Held(name="grid_operator", heard_s=5_000.0, lapsed_s=5_120.0, event=LIMIT)
+LIMIT_NOW = limits.LimitInForce(
+    source="grid_operator",
+    scope="managed",
+    state="failsafe",
+    limit_w=4_200.0,
+    told_w=1_000.0,
+    floor_w=4_200.0,
+    left_s=7_000.0,
+    heard_s=5_000.0,
+)
 SETPOINT = events.Setpoint(
     **STAMPS,
     site="home",
@@ -32,6 +44,7 @@ SETPOINT = events.Setpoint(
     setpoint_a=10.4,
     issued_at=AT,
     valid_s=15.0,
+    phases=1,
     epoch=2,
     reason="10.4 A (circuit garage L2)",
     cause="reading p1",
@@ -51,6 +64,7 @@ WINDOW = schedules.ScheduleWindow(when="mon-fri 22:00-06:00", mode="standard", m
 NEED = plans.Need(by="mon-fri 07:00", energy_wh=40_000.0, soc_pct=80.0, target_c=55.0, battery_wh=60_000.0, meter="ev")
 DECIDED = events.LoadDecision(
     load="wallbox",
+    lines=1,
     mode="solar_priority",
     by_hand=True,
     by_schedule=True,
@@ -123,6 +137,7 @@ _SAMPLES: tuple[msgspec.Struct, ...] = (
         needs_wh=22_000.0,
         vehicle_max_a=16.0,
         leaves_at=AT,
+        phases=1,
         epoch=2,
     ),
     SETPOINT,
@@ -146,6 +161,7 @@ _SAMPLES: tuple[msgspec.Struct, ...] = (
         battery_w=-500.0,
         soc_pct=81.5,
         loads=(DECIDED,),
+        limits=(LIMIT_NOW,),
         inputs=(
             events.InputUsed(name="p1", age_s=0.2, state="fresh", boot="b2c3", seq=81, heard_s=5_012.3),
             events.InputUsed(name="wallbox", of="load", age_s=None, state="missing"),
@@ -174,6 +190,24 @@ _SAMPLES: tuple[msgspec.Struct, ...] = (
         facts=(LIMIT_HELD,),
     ),
     LIMIT,
+    limit_events.LimitRecord(
+        **STAMPS,
+        site="home",
+        source="grid_operator",
+        at=LATER,
+        kind="measured",
+        scope="managed",
+        state="told",
+        heard_at=AT,
+        in_force_at=AT,
+        told_w=1_000.0,
+        limit_w=4_200.0,
+        after_s=900.0,
+        import_w=4_900.0,
+        managed_w=4_140.0,
+        mean_w=4_100.5,
+        most_w=4_180.0,
+    ),
     events.Alert(
         **STAMPS,
         site="home",
@@ -280,6 +314,14 @@ _SAMPLES: tuple[msgspec.Struct, ...] = (
         },
     ),
     records.LearnedRecord(site="home", load="boiler", rows=(records.LearnedRow(-0.2, 0.0, 17.5, 0.5, True),)),
+    records.DeviceRecord(
+        site="home",
+        load="boiler",
+        kind="tank",
+        sensor="boiler_sensor",
+        kept_at=AT,
+        memory=msgspec.Raw(b'{"heats":true}'),
+    ),
     records.EpochRecord(site="home", epoch=2, process="allocator-b7f3"),
 )
 SAMPLES: dict[str, msgspec.Struct] = {type(sample).__name__: sample for sample in _SAMPLES}

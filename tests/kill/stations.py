@@ -39,11 +39,17 @@ class Log:
 
 
 class KillStation:
-    """One station; `version` is 1.6 or 2.0.1."""
+    """One station; `version` is 1.6 or 2.0.1.
 
-    def __init__(self, name: str, version: str, url: Callable[[], str], log: Log) -> None:
+    It rests `pause_s` between transactions, and dials anew after `patience` messages in a row without an answer.
+    """
+
+    def __init__(
+        self, name: str, version: str, url: Callable[[], str], log: Log, *, pause_s: float = 0.0, patience: int = 1_000
+    ) -> None:
         self.name, self.version, self._url, self._log = name, version, url, log
         self._socket: Any = None
+        self._pause_s, self._patience, self._unanswered = pause_s, patience, 0
         self._ids = itertools.count(1)
         self._chance = random.Random(name)
         self._register_wh = 1000
@@ -56,6 +62,7 @@ class KillStation:
             if self.stopping:
                 break
             await self._one(number)
+            await asyncio.sleep(self._pause_s)
         if self._socket is not None:
             await self._socket.close()
 
@@ -114,11 +121,19 @@ class KillStation:
                     await self._connect()
                 return await self._ask(action, payload)
             except TimeoutError:
-                continue  # repeated on the same connection, as a station does
+                self._lose_patience()  # repeated on the same connection, as a station does, for a while
             except (OSError, websockets.WebSocketException):
                 self.connected.clear()
                 self._socket = None
                 await asyncio.sleep(DIAL_S * self._chance.uniform(1, 3))
+
+    def _lose_patience(self) -> None:
+        self._unanswered += 1
+        if self._unanswered >= self._patience and self._socket is not None:
+            self._socket.transport.abort()
+            self._socket = None
+            self._unanswered = 0
+            self.connected.clear()
 
     async def _connect(self) -> None:
         subprotocol: Any = f"ocpp{self.version}"
@@ -142,6 +157,7 @@ class KillStation:
                 if frame[0] == 2:
                     await self._socket.send(json.dumps([3, frame[1], {"status": "Accepted"}]))
                 elif frame[1] == message_id:
+                    self._unanswered = 0
                     if frame[0] != 3:
                         raise AssertionError(f"{self.name}: {action} was refused: {frame}")
                     return dict(frame[2])

@@ -51,6 +51,8 @@ class Kind:
     """How often cars come, against a quiet home."""
     wired: dict[str, Lines] = field(default_factory=dict)
     inverted: bool = False
+    meter_wired: Lines | None = None
+    """Site phases that the grid meter's lines really measure."""
     modes: tuple[str, str, str] = ("standard", "standard", "standard")
     car_lines: tuple[int, ...] = (1, 2, 3)
     filed: dict[str, Lines] = field(default_factory=dict)
@@ -113,7 +115,13 @@ def _life(kind: Kind, length_s: float) -> Iterator[tuple[float, Given]]:
     house, sun, cars = _house(dice, length_s), _sun(kind, dice, length_s), _cars(kind, dice, length_s)
     changes = sorted([*house, *sun, *cars], key=lambda change: change[0])
     amps, solar_w, loads = [0.8, 0.6, 0.7], 0.0, {}
-    meters = MeterFacts(solar=kind.solar_meter, period_s=kind.period_s, noise_a=kind.noise_a, inverted=kind.inverted)
+    meters = MeterFacts(
+        solar=kind.solar_meter,
+        period_s=kind.period_s,
+        noise_a=kind.noise_a,
+        inverted=kind.inverted,
+        wired=kind.meter_wired,
+    )
     blank = Given(meters=meters, soc_pct=85.0 if kind.battery else None, capacity_wh=10_000.0, seed=kind.seed)
     for number, (at_s, what, value) in enumerate(changes):
         if what == "house":

@@ -9,6 +9,7 @@ from itertools import permutations
 import pytest
 
 from evenload.contracts.phases import PHASES, Phase
+from services.allocator.rewired import turned_meter
 from tests.sim.homes import DAY_S, AtReadings, Kind, Watched, kind_of
 
 HOUR_S = 3600.0
@@ -41,6 +42,15 @@ def test_each_wrong_phase_of_a_load_on_one_line_is_found(name: str, filed: Phase
     assert here.search(10 * HOUR_S, lambda home: home.found(name) == (wired,))
     assert [each[1] for each in here.corrections] == [name]
     assert here.corrections[0][2] <= MOST_WEIGHT
+
+
+@pytest.mark.parametrize("wired", [each for each in permutations(PHASES) if each != PHASES], ids="".join)
+def test_a_meter_with_exchanged_phases_is_found_to_be_what_is_wrong(wired: tuple[Phase, ...]) -> None:
+    """faults.md A7: what each load draws appears under another name, in one and the same exchange."""
+    here = home(5, sunny=False, meter_wired=wired, car_lines=(1, 2))
+    assert here.search(10 * HOUR_S, lambda home: ("grid_phases", "grid") in home.loop.memory.alerts)
+    assert turned_meter(here.loop.plan, here.loop.memory) == tuple(wired.index(phase) for phase in PHASES)
+    assert "wiring_corrected" not in {kind for kind, _ in here.loop.memory.alerts}
 
 
 @pytest.mark.parametrize("sunny", [False, True], ids=["night", "sun"])

@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import suppress
 
-from evenload.devices.ending import ended
+from evenload.runtime.ending import ended
 from evenload.simulation.devices.faults import GARBAGE, Faults
 from evenload.simulation.devices.world import MeterProvider, MeterValues
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import aiomqtt
 
-from evenload.devices.ending import end_if_cancelled, ended
+from evenload.runtime.ending import end_if_cancelled, ended
 from evenload.simulation.devices.faults import GARBAGE, Faults
 from evenload.simulation.devices.world import PlugWorld
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import aiomqtt
 
-from evenload.devices.ending import end_if_cancelled, ended
+from evenload.runtime.ending import end_if_cancelled, ended
 from evenload.simulation.devices.faults import GARBAGE
 from evenload.simulation.devices.server import HttpEmulator, changer
 from evenload.simulation.devices.world import MeterProvider, MeterValues, PlugWorld

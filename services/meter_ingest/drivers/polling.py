@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import TypeVar
 
-from services.meter_ingest.raw import RawSample
-
+Sample = TypeVar("Sample")
 SHORTEST_PAUSE_S = 0.05
 
 
-async def poll(read: Callable[[], Awaitable[RawSample]], period_s: float) -> AsyncGenerator[RawSample, None]:
+async def poll(read: Callable[[], Awaitable[Sample]], period_s: float) -> AsyncGenerator[Sample, None]:
     """Yield what `read` returns, every `period_s` from asking to asking; its `DeviceError` ends it."""
     loop = asyncio.get_running_loop()
     while True:

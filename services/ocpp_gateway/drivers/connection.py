@@ -33,8 +33,23 @@ class Connection:
     """A `Carrier` on a socket, and its `Receiver`."""
 
     __slots__ = (
-        "_alive", "_closing", "_ids", "_on_end", "_pace", "_since_s", "_socket", "_storing", "_to_store", "_waiting",
-        "_world", "dialect", "heard_s", "session", "token",
+        "_alive",
+        "_closing",
+        "_ids",
+        "_left",
+        "_on_end",
+        "_pace",
+        "_since_s",
+        "_socket",
+        "_storing",
+        "_to_store",
+        "_waiting",
+        "_world",
+        "dialect",
+        "heard_s",
+        "leaving",
+        "session",
+        "token",
     )  # fmt: skip
 
     def __init__(
@@ -50,12 +65,17 @@ class Connection:
         self._alive: asyncio.Future[bool] | None = None
         self.heard_s = self._since_s = self._world.clock.monotonic()
         self._pace = Bucket(self._world.pace.burst, self.heard_s)
-        self._closing = False
+        self._closing = self.leaving = False
+        self._left: asyncio.Future[None] | None = None
 
     def begin(self) -> None:
         """Take the socket's frames from now on."""
         self.session.attach(self)
         self._socket.receiver = self
+
+    def lives(self) -> bool:
+        """Tell whether it still carries its session."""
+        return not self._closing and self.session.carrier is self
 
     def age_s(self) -> float:
         """Return for how long this connection has lived, s."""
@@ -105,6 +125,8 @@ class Connection:
             self._alive.set_result(False)
         self.session.detach(self)
         self._on_end(self)
+        if self._left is not None and not self._left.done():
+            self._left.set_result(None)
 
     def _heard(self) -> float:
         self.heard_s = self._world.clock.monotonic()
@@ -189,6 +211,7 @@ class Connection:
                 self._socket.hold("store", held=False)
         finally:
             self._to_store = self._storing = None
+            self.leave_when_quiet()
 
     async def _stored_call(self, call: Call) -> None:
         """Store what a call leads to, then answer it; without the stream's acknowledgement it is not answered."""
@@ -205,6 +228,7 @@ class Connection:
 
     async def _store_then_answer(self, call: Call) -> None:
         session, fresh_id = self.session, 0
+        await session.keeper.claimed()
         if call.action == self.dialect.takes_id:
             fresh_id = await self._note(call)
         dry = self._try_step(call, session.moment(fresh_id))
@@ -230,7 +254,7 @@ class Connection:
         if took:
             self._world.ids.take(fresh_id)
             session.station = station
-        await session.keeper.remember()
+        await self._world.store.through("record", session.keeper.remember)
         return fresh_id
 
     # --- what we send ---
@@ -245,7 +269,7 @@ class Connection:
     def _timed_out(self, message_id: str) -> None:
         flight = self._claim(message_id)
         if flight is not None:
-            self.session.answered(flight, Answer("timeout", why=f"no answer in {CALL_TIMEOUT_S:g} s"))
+            self._answered(flight, Answer("timeout", why=f"no answer in {CALL_TIMEOUT_S:g} s"))
 
     def _claim(self, message_id: str) -> Flight | None:
         """Return the call that this id belongs to; late and foreign answers belong to none (row 73)."""
@@ -261,9 +285,13 @@ class Connection:
         if flight is None:
             self._world.metrics.errors.labels("foreign_answer").inc()
         elif isinstance(frame, CallResult):
-            self.session.answered(flight, Answer("result", frame.payload))
+            self._answered(flight, Answer("result", frame.payload))
         else:
-            self.session.answered(flight, Answer("error", why=f"{frame.code} {frame.text}".strip()[:200]))
+            self._answered(flight, Answer("error", why=f"{frame.code} {frame.text}".strip()[:200]))
+
+    def _answered(self, flight: Flight, answer: Answer) -> None:
+        self.session.answered(flight, answer)
+        self.leave_when_quiet()
 
     # --- is it alive ---
 
@@ -288,6 +316,27 @@ class Connection:
             return await asyncio.wait_for(asyncio.shield(self._alive), timeout_s)
         except TimeoutError:
             return False
+
+    async def leave(self, within_s: float) -> bool:
+        """Close when no call is under way and everything is stored; return whether it came to that in time.
+
+        Until then no call goes out; else it goes on as before.
+        """
+        self._left = asyncio.get_running_loop().create_future()
+        self.leaving = True
+        self.leave_when_quiet()
+        try:
+            await asyncio.wait_for(asyncio.shield(self._left), within_s)
+        except TimeoutError:
+            self.leaving = False
+            self.session.pump()
+            return False
+        return True
+
+    def leave_when_quiet(self) -> None:
+        """Close when it is leaving and nothing is under way."""
+        if self.leaving and self._waiting is None and self._to_store is None and not self.session.busy:
+            self.hang_up(GOING_AWAY, "this gateway is being replaced")
 
     def hang_up(self, code: int, why: str) -> None:
         """End the connection soon; the session forgets it at once."""

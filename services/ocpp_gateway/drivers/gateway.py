@@ -53,6 +53,7 @@ class Gateway:
         self._slowed = 0
         self._orders: dict[str, Order] = {}
         self._loads: dict[tuple[str, str], Session] = {}
+        self._refuses = False
 
     # --- configuration ---
 
@@ -136,6 +137,9 @@ class Gateway:
         if station is None:
             text = "The last part of the path must be a station id.\n"
             return Refusal(handshake.NOT_FOUND, text, "no usable station id in the path")
+        if self._refuses:
+            log = "this gateway is being replaced"
+            return Refusal(handshake.UNAVAILABLE, "This gateway is being replaced; dial again.\n", log)
         key = station.lower()
         plan, record = self._plan(key), self._record(key)
         if self._is_crowded(record, asked):
@@ -265,6 +269,28 @@ class Gateway:
             dropped.labels(verdict.value).inc()
             return
         session.take_setpoint(setpoint)
+
+    # --- the end ---
+
+    def refuse(self) -> None:
+        """Let no station in any more."""
+        self._refuses = True
+        self._world.metrics.draining.set(1)
+
+    def connections(self) -> list[Connection]:
+        """Return all connections that carry a session now."""
+        return [connection for connection in self._connections.values() if connection.lives()]
+
+    def fleet(self) -> int:
+        """Return how many stations are connected here and, by their records, to other gateways."""
+        elsewhere = ("", self._world.bus.boot)
+        others = sum(1 for record in self._world.records.by_key.values() if record.holder not in elsewhere)
+        return len(self.connections()) + others
+
+    async def settled(self) -> None:
+        """Return when no session is writing any more."""
+        for session in list(self.sessions.values()):
+            await session.settled()
 
     async def release(self) -> None:
         """Give the claims of our stations back, as many as the time allows: another gateway may speak for them."""

@@ -14,6 +14,7 @@ from evenload.contracts import subjects
 from evenload.contracts.records import StationRecord
 from evenload.contracts.wire import Codec, ContractError, encode
 from evenload.runtime.bus import Bucket, Bus, BusError, Conflict
+from services.ocpp_gateway.drivers.store import TransactionStore
 
 COUNTER_KEY: Final = "gateway.transaction_ids"
 BLOCK: Final = 1_000
@@ -105,8 +106,8 @@ async def _written(bucket: Bucket, key: str, revision: int, value: bytes) -> int
 class TransactionIds:
     """Ids for 1.6 transactions: unique over gateways and restarts, from blocks of 1,000 (faults.md section 3)."""
 
-    def __init__(self, bus: Bus) -> None:
-        self._bus = bus
+    def __init__(self, bus: Bus, store: TransactionStore) -> None:
+        self._bus, self._store = bus, store
         self._next, self._end = 0, 0
         self._fetching = asyncio.Lock()
 
@@ -114,7 +115,7 @@ class TransactionIds:
         """Return the id that the next transaction will get; fetch a block when none is left. Raises `BusError`."""
         async with self._fetching:
             if self._next >= self._end:
-                self._next = await self._fetch()
+                self._next = await self._store.through("ids", self._fetch)
                 self._end = self._next + BLOCK
         return self._next
 

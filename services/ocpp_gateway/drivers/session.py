@@ -10,7 +10,6 @@ import zlib
 from collections.abc import Coroutine, Iterable
 from typing import Any, Final, Protocol
 
-import msgspec
 from msgspec.structs import replace
 
 from evenload.contracts import subjects
@@ -20,11 +19,12 @@ from evenload.contracts.records import StationRecord
 from evenload.contracts.wire import ContractError, decode_as, encode
 from evenload.runtime.bus import BusDown, BusError, Subscription
 from services.ocpp_gateway import learning, leases
-from services.ocpp_gateway.asking import REPORTS, Unfit
+from services.ocpp_gateway.asking import Unfit
 from services.ocpp_gateway.calls16 import Answer
-from services.ocpp_gateway.config import PUBLISH_PERIOD_S, STORE_TIMEOUT_S, StationPlan
+from services.ocpp_gateway.config import PUBLISH_PERIOD_S, StationPlan
 from services.ocpp_gateway.dialect import Dialect
 from services.ocpp_gateway.drivers.keeper import Keeper
+from services.ocpp_gateway.drivers.operators import OperatorDesk
 from services.ocpp_gateway.drivers.world import World
 from services.ocpp_gateway.outcomes import result_of
 from services.ocpp_gateway.states import load_state
@@ -39,7 +39,6 @@ from services.ocpp_gateway.station import (
     Outlet,
     Output,
     Remember,
-    Report,
     Reported,
     Tell,
     Warn,
@@ -59,6 +58,8 @@ class Carrier(Protocol):
 
     token: str
     dialect: Dialect
+    leaving: bool
+    """No call goes out any more; it closes as soon as nothing is under way."""
 
     def send_call(self, flight: Flight) -> None:
         """Put a call on the socket."""
@@ -69,6 +70,9 @@ class Carrier(Protocol):
     def hang_up(self, code: int, why: str) -> None:
         """End the connection soon."""
 
+    def leave_when_quiet(self) -> None:
+        """Close it when it is leaving and nothing is under way."""
+
 
 class Session:
     """One station."""
@@ -78,11 +82,10 @@ class Session:
         station = new_station(plan)
         self.station = learning.restored(station, record.learned) if record is not None else station
         self.carrier: Carrier | None = None
-        self._operator: asyncio.Future[StationCallReply] | None = None
-        self._promised: StationCallReply | None = None
+        self._desk = OperatorDesk()
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self.keeper = Keeper(lambda: self.station, world, self.spawn)
+        self.keeper = Keeper(self, world, record)
         self._calls: Subscription | None = None
         self._duplicate_s: float | None = None
         self._unponged = 0
@@ -110,6 +113,9 @@ class Session:
         if taken is None:
             self.world.metrics.dropped.labels("epoch").inc()
             return
+        if self.station.link is None and self.keeper.is_elsewhere():
+            self.station = with_outlet(self.station, taken)  # known at once when it comes here
+            return
         if self.station.link is None:
             outcome = Unreachable(setpoint=setpoint, why=f"station {self.station.plan.station} is not connected")
             taken, outputs = result_of(taken, setpoint, outcome)
@@ -130,6 +136,12 @@ class Session:
             self.keeper.claim_soon()
         self.pump()
 
+    def take_over(self, facts: learning.Facts) -> None:
+        """Take what another gateway wrote of the station while it held it."""
+        self.station = learning.taken_over(self.station, facts)
+        self.publish_all()
+        self.pump()
+
     def detach(self, carrier: Carrier) -> None:
         """End a connection; another one that has taken its place stays (faults.md D9)."""
         if self.carrier is not carrier:
@@ -139,7 +151,7 @@ class Session:
         if calls is not None:
             self.spawn(calls.stop())
         self.station = replace(self.station, link=None)
-        self._answer_operator(StationCallReply(ok=False, error="the station disconnected"))
+        self._desk.tell(StationCallReply(ok=False, error="the station disconnected"))
         self.publish_all()
 
     def answered(self, flight: Flight, answer: Answer) -> None:
@@ -148,7 +160,7 @@ class Session:
         if carrier is None:
             return
         if flight.kind == "operator":
-            self._operator_answered(flight, _reply(answer))
+            self._desk.answered(flight, answer)
         outcome = answer.kind if answer.kind != "error" else "refused"
         self.world.metrics.sent.labels(flight.action if flight.kind != "operator" else "operator", outcome).inc()
         now_s = self.world.clock.monotonic()
@@ -174,37 +186,15 @@ class Session:
     async def operator_call(self, call: StationCall) -> StationCallReply:
         """Send one call for an operator and return the answer; one at a time."""
         link, carrier = self.station.link, self.carrier
-        if link is None or carrier is None or self._operator is not None:
-            why = "another call is waiting; try again" if self._operator else "the station is not connected"
+        if link is None or carrier is None or self._desk.busy:
+            why = "another call is waiting; try again" if self._desk.busy else "the station is not connected"
             return StationCallReply(ok=False, error=why)
         asked = carrier.dialect.ask(self.station, call.action, call.payload)
         if isinstance(asked, Unfit):
             return StationCallReply(ok=False, error=asked.why)
-        self._operator = asyncio.get_running_loop().create_future()
         self.station = replace(self.station, link=replace(link, asked=(asked.action, asked.payload)))
-        self.pump()
-        try:
-            return await asyncio.wait_for(asyncio.shield(self._operator), call.timeout_s)
-        except TimeoutError:
-            return StationCallReply(ok=False, error=f"no answer in {call.timeout_s:g} s")
-        finally:
-            self._operator = self._promised = None
-
-    def _operator_answered(self, flight: Flight, reply: StationCallReply) -> None:
-        """Give an operator the answer; one that only promises a report waits for the report."""
-        if reply.ok and flight.action in REPORTS and reply.payload.get("status") == "Accepted":
-            self._promised = reply
-        else:
-            self._answer_operator(reply)
-
-    def _reported(self, report: Report) -> None:
-        if self._promised is not None:
-            payload = {**self._promised.payload, "report": list(report.parts)}
-            self._answer_operator(StationCallReply(ok=True, payload=payload))
-
-    def _answer_operator(self, reply: StationCallReply) -> None:
-        if self._operator is not None and not self._operator.done():
-            self._operator.set_result(reply)
+        asyncio.get_running_loop().call_soon(self.pump)
+        return await self._desk.wait(call)
 
     # --- what is due goes out ---
 
@@ -216,7 +206,7 @@ class Session:
     def pump(self, moment: Moment | None = None) -> None:
         """Send the call that is due, if any, and wake up again when the next one may be; `moment` None = now."""
         carrier = self.carrier
-        if carrier is None:
+        if carrier is None or carrier.leaving:
             return
         moment = moment or self.moment()
         self.station, flight = carrier.dialect.next_call(self.station, moment)
@@ -262,7 +252,7 @@ class Session:
                 case Measure():
                     self.world.metrics.to_station.labels(output.direction).observe(output.took_s)
                 case Reported():
-                    self._reported(output.report)
+                    self._desk.reported(output.report)
                 case Hangup():
                     self._hang_up(output.why)
 
@@ -279,7 +269,7 @@ class Session:
         moment = self.moment()
         self._published_s = moment.now_s
         self._end_duplicate()
-        if self.carrier is None and self.keeper.holder() not in ("", self.world.bus.boot):
+        if self.carrier is None and self.keeper.is_elsewhere():
             return
         for outlet in self.station.outlets:
             self.publish(outlet, moment)
@@ -333,12 +323,27 @@ class Session:
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if self.carrier is not None and self.carrier.leaving:
+            self.carrier.leave_when_quiet()
+
+    @property
+    def busy(self) -> bool:
+        """Is something being written that outlives us, or a subscription begun or ended."""
+        return bool(self._tasks)
+
+    async def settled(self) -> None:
+        """Return when nothing is being written any more."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
 
     async def store(self, keep: Keep) -> None:
         """Store a transaction event. Raises `BusError` when the stream did not acknowledge it in 5 s."""
         subject = subjects.transaction(self.station.plan.site, self.station.plan.station)
-        await self.world.bus.store(subject, keep.event, keep.message_id, STORE_TIMEOUT_S)
+        await self.world.store.put(subject, keep)
 
     async def _store(self, keep: Keep) -> None:
         try:
@@ -376,12 +381,3 @@ def _duplicate(station: str, what: str, *, active: bool) -> Warn:
         text=f"{station}: {what}",
         remedy="give each station its own id and password; set a new password if you do not know who it is",
     )
-
-
-def _reply(answer: Answer) -> StationCallReply:
-    if answer.kind != "result":
-        return StationCallReply(ok=False, error=answer.why)
-    try:
-        return StationCallReply(ok=True, payload=msgspec.json.decode(answer.payload, type=dict[str, Any]))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return StationCallReply(ok=False, error="the answer is not an object")

@@ -12,6 +12,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from services.ocpp_gateway.certificate import expires_s
+
 LOOK_EVERY_S: Final = 10.0
 
 
@@ -62,6 +64,21 @@ def load(context: ssl.SSLContext, files: TlsFiles) -> None:
         raise TlsFault(files, str(fault)) from fault
 
 
+def ends_s(files: TlsFiles) -> dict[str, float]:
+    """Return when the certificates in `files` end, UNIX seconds: `stations` our chain, `stations_ca` the authority."""
+    named = {"stations": files.cert, "stations_ca": files.client_ca}
+    found = {name: expires_s(_text(path)) for name, path in named.items() if path is not None}
+    return {name: end_s for name, end_s in found.items() if end_s is not None}
+
+
+def _text(path: Path) -> str:
+    """Return what a file holds, "" when it is just being replaced."""
+    try:
+        return path.read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return ""
+
+
 def _stamps(files: TlsFiles) -> tuple[tuple[int, int], ...]:
     """Return what changes when a file does; a missing one is (0, 0)."""
     found = []
@@ -75,9 +92,18 @@ def _stamps(files: TlsFiles) -> tuple[tuple[int, int], ...]:
 
 
 async def watch(
-    context: ssl.SSLContext, files: TlsFiles, tell: Callable[[str], None], every_s: float = LOOK_EVERY_S
+    context: ssl.SSLContext,
+    files: TlsFiles,
+    tell: Callable[[str], None],
+    show: Callable[[dict[str, float]], None],
+    *,
+    every_s: float = LOOK_EVERY_S,
 ) -> None:
-    """Put changed files in force for ever; `tell` gets a line for each change and each fault."""
+    """Put changed files in force for ever.
+
+    `tell` gets a line for each change and each fault, `show` at first and with each change when the certificates end.
+    """
+    show(ends_s(files))
     seen = _stamps(files)
     while True:
         await asyncio.sleep(every_s)
@@ -87,6 +113,7 @@ async def watch(
         seen = now
         try:
             load(context, files)
+            show(ends_s(files))
             tell(f"certificate {files.cert} was read again")
         except TlsFault as fault:
             tell(str(fault))

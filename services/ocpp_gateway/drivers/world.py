@@ -9,6 +9,7 @@ from msgspec import Struct, field
 from evenload.runtime.bus import Bus
 from evenload.runtime.clock import Clock
 from services.ocpp_gateway.drivers.records import StationRecords, TransactionIds
+from services.ocpp_gateway.drivers.store import TransactionStore
 from services.ocpp_gateway.metrics import GatewayMetrics
 from services.ocpp_gateway.pacing import Pace
 
@@ -23,6 +24,7 @@ class World(Struct):
     records: StationRecords
     ids: TransactionIds
     metrics: GatewayMetrics
+    store: TransactionStore
     complain: Callable[[str, str], None]
     tag_key: bytes = b""
     pace: Pace = Pace()

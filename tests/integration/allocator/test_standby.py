@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from evenload.contracts import subjects
 from evenload.contracts.events import Setpoint
-from services.allocator.ownership import owned
+from evenload.runtime.ownership import owned
 from tests.integration.allocator.fleet import CARS, Fleet, fleet
 from tests.integration.system.processes import until
 

@@ -10,7 +10,17 @@ from typing import Any
 import pytest
 
 from evenload.contracts import subjects
-from evenload.contracts.events import Alert, Applied, Clamped, LoadState, MeterReading, Refused, Setpoint, Unreachable
+from evenload.contracts.events import (
+    Alert,
+    Applied,
+    Clamped,
+    LoadState,
+    MeterReading,
+    Refused,
+    Setpoint,
+    SiteLimit,
+    Unreachable,
+)
 from evenload.contracts.wire import Codec
 from evenload.runtime.apply import apply_site
 from evenload.runtime.memory_bus import MemoryBus, MemoryNetwork
@@ -21,7 +31,7 @@ from tests.integration.devices.quick_loop import PACE, QuickClock, QuickLoop
 MOSQUITTO = "/usr/sbin/mosquitto"
 BOUND_S = 15.0 * PACE
 """Quick seconds: 15 real ones."""
-EVENTS = Codec(MeterReading | LoadState | Alert | Applied | Clamped | Refused | Unreachable, "event")
+EVENTS = Codec(MeterReading | LoadState | SiteLimit | Alert | Applied | Clamped | Refused | Unreachable, "event")
 
 
 class Heard:
@@ -69,6 +79,11 @@ class Heard:
         assert isinstance(found, Alert)
         return found
 
+    async def limit(self, what: Callable[[SiteLimit], bool] = lambda limit: True) -> SiteLimit:
+        found = await self.until(lambda event: isinstance(event, SiteLimit) and what(event))
+        assert isinstance(found, SiteLimit)
+        return found
+
     async def state(self, what: Callable[[LoadState], bool]) -> LoadState:
         found = await self.until(lambda event: isinstance(event, LoadState) and what(event))
         assert isinstance(found, LoadState)
@@ -78,6 +93,15 @@ class Heard:
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
     """All tests here run on a quick loop."""
     return {"quick": QuickLoop}
+
+
+def limit_site(limit: str, more: str = "") -> str:
+    """A site with one source of limits `dso`; `limit` = its entry."""
+    return (
+        "site: home\ngrid: {breaker_a: 25}\n"
+        "meters:\n  m: {role: grid, driver: homewizard, host: 127.0.0.1:9}\n"
+        f"limits:\n  dso: {{{limit}}}\n{more}"
+    )
 
 
 class World:
@@ -102,9 +126,9 @@ Running = Callable[[Service], Any]
 
 
 @asynccontextmanager
-async def running(run: Service, pace: float = PACE) -> AsyncIterator[World]:
-    """A service between its start and its stop."""
-    clock, network, heard = QuickClock(pace), MemoryNetwork(), Heard()
+async def running(run: Service, pace: float = PACE, network: MemoryNetwork | None = None) -> AsyncIterator[World]:
+    """A service between its start and its stop; on the network of one before, its buckets are still there."""
+    clock, network, heard = QuickClock(pace), network or MemoryNetwork(), Heard()
     bus = MemoryBus("test", network, clock)
     other = MemoryBus("allocator", network, clock)
     await other.subscribe("evenload.site.home.>", heard.take)

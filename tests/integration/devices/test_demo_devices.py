@@ -1,13 +1,16 @@
 """Each device that `evenload demo --with` offers tells the demo's home as it is, through the real services."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from evenload.contracts.events import MeterReading
-from evenload.simulation.demo_devices import KINDS, NAMES, Chosen, World, chosen
+from evenload.simulation.demo_devices import KINDS, NAMES, Chosen, World, chosen, missing
 from evenload.simulation.demo_site import DemoPorts, demo_site
 from evenload.simulation.devices import MeterValues, PlugWorld
 from evenload.simulation.devices.live import Moment
@@ -32,23 +35,41 @@ async def meters() -> AsyncIterator[Service]:
 
 
 def site_of(devices: Chosen) -> str:
-    text = demo_site(
-        DemoPorts(p1=9, inverter=9, plug=9, wallbox_key="a.key", guest_key="b.key", instead=devices.lines())
-    )
+    ports = DemoPorts(p1=9, inverter=9, plug=9, wallbox_key="a.key", guest_key="b.key")
+    text = demo_site(structs.replace(ports, instead=devices.lines(), broker=devices.broker_port))
     loaded = load_text(text, "demo.yaml")
     assert not faults(loaded.findings), [str(fault) for fault in faults(loaded.findings)]
     text = text.replace("site: demo", "site: home")
     return re.sub(r'{"?password_file"?: "?..key"?}', "{}", text)
 
 
-@pytest.mark.parametrize("moment", MOMENTS, ids=["sun", "night"])
-@pytest.mark.parametrize("name", [name for name in NAMES if "heater" not in KINDS[name].places])
-async def test_a_meter_tells_the_home(name: str, moment: Moment, emulators: Any, meters: Service) -> None:
-    devices = chosen([name], World(lambda: moment.grid, lambda: moment, PlugWorld()))
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the site file is, and secrets beside it."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+async def started(name: str, world: World, emulators: Any, folder: Path) -> Chosen:
+    if KINDS[name].extra[0]:
+        pytest.importorskip(KINDS[name].extra[0])
+    devices = chosen([name], world)
     for emulator in devices.emulators:
         await emulators(emulator)
+    for file, secret in devices.secrets.items():
+        (folder / file).write_text(secret)
+    return devices
+
+
+@pytest.mark.parametrize("moment", MOMENTS, ids=["sun", "night"])
+@pytest.mark.parametrize("name", [name for name in NAMES if KINDS[name].places != ("heater",)])
+async def test_a_meter_tells_the_home(name: str, moment: Moment, emulators: Any, meters: Service, folder: Path) -> None:
+    world = World(lambda: moment.grid, lambda: moment, PlugWorld())
+    devices = await started(name, world, emulators, folder)
     await meters.apply(site_of(devices))
     for place in devices.of_place:
+        if place == "heater":
+            continue
         assert_tells(await meters.heard.reading(place), moment)
 
 
@@ -68,11 +89,9 @@ def assert_tells(reading: MeterReading, moment: Moment) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if "heater" in KINDS[name].places])
-async def test_a_plug_switches_the_heater(name: str, emulators: Any) -> None:
+async def test_a_plug_switches_the_heater(name: str, emulators: Any, folder: Path) -> None:
     plug = PlugWorld(2000.0)
-    devices = chosen([name], World(lambda: GRID, lambda: MOMENTS[0], plug))
-    for emulator in devices.emulators:
-        await emulators(emulator)
+    devices = await started(name, World(lambda: GRID, lambda: MOMENTS[0], plug), emulators, folder)
     async with running(run_plugs) as service:
         await service.apply(site_of(devices))
         await service.heard.state(lambda state: state.reachable)
@@ -85,3 +104,24 @@ def test_what_two_could_tell_the_first_one_tells() -> None:
     devices = chosen(["solaredge", "huawei", "huawei"], World(lambda: GRID, lambda: MOMENTS[0], PlugWorld()))
     assert devices.kinds == ("solaredge", "huawei")
     assert devices.of_place == {"bat": 0, "p1": 1, "pv": 1}
+
+
+def test_what_this_machine_lacks_is_told_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evenload.simulation.demo_devices.find_mosquitto", lambda: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert "apt install mosquitto" in (missing("mqtt") or "")
+    assert "pip install 'evenload[tuya]'" in (missing("tuya-plug") or "")
+    assert missing("huawei") is None
+
+
+async def test_a_broker_serves_all_and_ends_with_the_last() -> None:
+    world = World(lambda: GRID, lambda: MOMENTS[0], PlugWorld())
+    devices = chosen(["mqtt", "mqtt-plug"], world)
+    for emulator in devices.emulators:
+        await emulator.start()
+    await devices.emulators[0].stop()
+    _, writer = await asyncio.open_connection("127.0.0.1", world.broker.port)
+    writer.close()
+    await devices.emulators[1].stop()
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", world.broker.port)

@@ -15,7 +15,7 @@ from evenload.contracts.commands import CommandAccepted, CommandRejected, SetLim
 from evenload.contracts.events import Alert, Decision, LoadDecision
 from evenload.contracts.phases import PerPhase
 from evenload.contracts.wire import decode_as, encode
-from evenload.devices.ending import ended
+from evenload.runtime.ending import ended
 from services.home_assistant.service import run
 from tests.integration.devices.conftest import BOUND_S, Mosquitto, World, running
 

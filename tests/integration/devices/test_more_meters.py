@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from evenload.contracts.phases import PerPhase
-from evenload.devices.ending import ended
+from evenload.runtime.ending import ended
 from evenload.simulation.devices import (
     DsmrPort,
     Enphase,

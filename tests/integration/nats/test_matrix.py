@@ -22,6 +22,7 @@ SAID = {
     "forecast": "evenload.site.home.forecast.price",
     "limit grid": "evenload.site.home.limit.grid",
     "limit other": "evenload.site.home.limit.other",
+    "limit record": "evenload.site.home.limit_record.grid",
     "alert": "evenload.site.home.alert.meter_silent.p1",
     "transaction": "evenload.site.home.transaction.CP001",
     "command": "evenload.site.home.command.set",
@@ -47,10 +48,10 @@ SAID = {
     "elsewhere": "elsewhere.x",
 }
 MAY_SAY = {
-    "meter_ingest": {"reading", "alert", "read sites"},
+    "meter_ingest": {"reading", "limit grid", "limit other", "alert", "read sites"},
     "ocpp_gateway": {"state", "result", "transaction", "alert", "kv stations", "read sites", "read stations"},
     "allocator": {
-        *("setpoint", "decision", "basis", "alert", "read sites"),
+        *("setpoint", "decision", "basis", "limit record", "alert", "read sites"),
         *("kv owners", "kv epochs", "kv memory", "kv overrides", "watch memory"),
     },
     "plug_control": {"state", "result", "alert", "read sites"},
@@ -70,6 +71,7 @@ HEARD = {
     "results": "evenload.site.*.load.*.result",
     "decisions": "evenload.site.*.decision",
     "limits": "evenload.site.*.limit.*",
+    "limit records": "evenload.site.*.limit_record.*",
     "alerts": "evenload.site.*.alert.>",
     "transactions": "evenload.site.*.transaction.>",
     "commands": "evenload.site.*.command.*",
@@ -94,7 +96,7 @@ MAY_HEAR = {
     "limit_grid": set[str](),
     "operator": {
         *("readings", "states", "setpoints", "results", "decisions", "limits", "alerts", "transactions"),
-        *("commands", "calls", "plans", "forecasts", "all", "discovery", "bucket"),
+        *("commands", "calls", "plans", "forecasts", "limit records", "all", "discovery", "bucket"),
     },
     "provisioner": set[str](),
 }

@@ -21,6 +21,7 @@ class Station201(ChargePoint):  # type: ignore[misc]  # the package has no types
     def __init__(self, station: str, socket: Any) -> None:
         super().__init__(station, socket)
         self.profiles: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.asked: asyncio.Queue[str] = asyncio.Queue()
 
     @on(Action.get_variables)
     def on_get_variables(self, get_variable_data: list[dict[str, Any]], **_: Any) -> Any:
@@ -43,6 +44,11 @@ class Station201(ChargePoint):  # type: ignore[misc]  # the package has no types
     def on_set_charging_profile(self, evse_id: int, charging_profile: dict[str, Any], **_: Any) -> Any:
         self.profiles.put_nowait({"evse_id": evse_id, **charging_profile})
         return call_result.SetChargingProfile(status="Accepted")
+
+    @on(Action.get_transaction_status)
+    def on_get_transaction_status(self, transaction_id: str | None = None) -> Any:
+        self.asked.put_nowait(str(transaction_id))
+        return call_result.GetTransactionStatus(messages_in_queue=False, ongoing_indicator=True)
 
     async def event(self, kind: str, seq: int, **more: Any) -> Any:
         info = {"transaction_id": "tx-7", "charging_state": "Charging"}
@@ -100,6 +106,21 @@ async def test_the_whole_way_in_2_0_1(world: World) -> None:
         await world.wait_for(lambda subject, message: (message.get("measured_a") or {}).get("l2") == 10.8)
         await station.event("Ended", 2)
         await world.wait_for(lambda subject, message: message.get("type") == "TransactionEnded")
+
+
+async def test_a_station_that_lost_events_is_asked_for_them_and_a_person_is_told(world: World) -> None:
+    async with station201(world) as station:
+        await station.call(call.BootNotification(charging_station={"model": "M", "vendor_name": "V"}, reason="PowerUp"))
+        await station.profile("TxDefaultProfile")
+        await station.event("Started", 0)
+        await station.event("Updated", 4)
+        assert await asyncio.wait_for(station.asked.get(), 5) == "tx-7"
+        alert = await world.wait_for(lambda subject, message: message.get("kind") == "station_events_lost")
+        assert alert["active"]
+        assert "3 of 'tx-7'" in alert["text"]
+        await station.event("Ended", 5)
+        ended = await world.wait_for(lambda subject, message: message.get("type") == "TransactionEnded")
+        assert "3 events missing" in ended["why"]
 
 
 class Station21:

@@ -78,12 +78,13 @@ async def test_a_changed_certificate_is_put_in_force_and_a_bad_one_is_told(tmp_p
     shutil.copy(PEM / "server.pem", tmp_path / "server.pem")
     files = TlsFiles(tmp_path / "server.pem", tmp_path / "server.pem")
     context, told, news = tls.make_context(files), [], asyncio.Event()
+    shown_ends: list[dict[str, float]] = []
 
     def tell(line: str) -> None:
         told.append(line)
         news.set()
 
-    watching = asyncio.create_task(tls.watch(context, files, tell, 0.02))
+    watching = asyncio.create_task(tls.watch(context, files, tell, shown_ends.append, every_s=0.02))
     server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0, ssl=context)
     port = server.sockets[0].getsockname()[1]
 
@@ -102,6 +103,7 @@ async def test_a_changed_certificate_is_put_in_force_and_a_bad_one_is_told(tmp_p
     shutil.copy(PEM / "server2.pem", tmp_path / "server.pem")
     await asyncio.wait_for(news.wait(), 5)
     assert await shown() != before
+    assert len(shown_ends) == 2
     watching.cancel()
     server.close()
 

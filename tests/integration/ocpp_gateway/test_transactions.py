@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from msgspec import json
 from ocpp.v16 import call
+from prometheus_client import CollectorRegistry
 
 from evenload.cli.transactions import stored_view
 from evenload.contracts import subjects
@@ -20,6 +21,8 @@ from evenload.runtime.settings import Settings
 from evenload.transactions.tags import tag_hash
 from evenload.transactions.view import energy_wh, listed
 from services.ocpp_gateway.drivers.records import BLOCK, TransactionIds, tag_key
+from services.ocpp_gateway.drivers.store import TransactionStore
+from services.ocpp_gateway.metrics import GatewayMetrics
 from tests.integration.ocpp_gateway.world import World, foreign, prepare, start_gateway
 
 
@@ -137,7 +140,9 @@ async def test_an_id_that_could_not_be_kept_is_kept_before_the_repeat_is_answere
 
 
 async def test_two_gateways_never_give_the_same_id(world: World) -> None:
-    both = [TransactionIds(MemoryBus(name, world.network, SystemClock())) for name in ("one", "two")]
+    metrics = GatewayMetrics(CollectorRegistry())
+    buses = [MemoryBus(name, world.network, SystemClock()) for name in ("one", "two")]
+    both = [TransactionIds(bus, TransactionStore(bus, metrics)) for bus in buses]
     given = []
     for _ in range(BLOCK + 5):
         for ids in both:

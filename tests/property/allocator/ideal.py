@@ -45,6 +45,7 @@ def metered(site: Site) -> Site:
         meters["bat"] = Meter(role="battery", driver="ideal")
     if site.grid is None or (site.inverter is not None and site.inverter.asymmetric):
         meters["house"] = Meter(role="household", driver="ideal")
+    meters.update({name: meter for name, meter in site.meters.items() if meter.checks is not None})
     return structs.replace(site, meters=meters)
 
 

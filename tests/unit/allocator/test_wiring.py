@@ -5,9 +5,11 @@ import pytest
 from msgspec.structs import replace
 
 from evenload.contracts.phases import PHASES, PerPhase
-from evenload.site.schema import Grid, Inverter, Site
-from services.allocator.memory import GridWiring, Memory, Wiring, rebased
-from services.allocator.rewired import in_force
+from evenload.site.schema import Grid, Inverter, Meter, Site
+from services.allocator.draws import Phases
+from services.allocator.memory import GridWiring, LoadMemory, Memory, Wiring, rebased
+from services.allocator.plan import compile_plan
+from services.allocator.rewired import in_force, turned_meter, wiring_alerts
 from services.allocator.wiring import Step, best, corrected, judged, scored, signed
 from tests.unit.allocator.builders import Home, battery, evse, plug, site
 
@@ -227,3 +229,67 @@ def test_another_entry_of_the_meter_is_another_meter() -> None:
 
 def test_phases_are_named_as_everywhere() -> None:
     assert Switched().pass_s(1).line("car").phases == PHASES[:1]
+
+
+def proven(file: Phases, found: Phases, lines: int = 1) -> LoadMemory:
+    """Return what is remembered of a load whose first lines are proven to be where `found` says."""
+    sure = tuple(line < lines for line in range(3))
+    wiring = Wiring(file=file[:lines], found=found, confirmed=(sure[0], sure[1], sure[2]), state="corrected")
+    return LoadMemory(wiring=wiring)
+
+
+def with_loads(**loads: LoadMemory) -> Memory:
+    """Return the memory of a site whose loads are all notable."""
+    return Memory(loads=loads, grid_wiring=GridWiring(notable=tuple(sorted(loads))))
+
+
+METERED = compile_plan(site({}, meters={"p1": Meter(role="grid", driver="ideal")}))
+ON_L2, ON_L1, ON_L3 = proven((0, 1, 2), (1, 0, 2)), proven((1, 0, 2), (0, 1, 2)), proven((2, 0, 1), (2, 0, 1))
+
+
+def test_a_meter_that_exchanges_phases_is_told_with_the_lines_to_write() -> None:
+    (alert,) = wiring_alerts(METERED, with_loads(car=ON_L2, van=ON_L1))
+    assert alert[:2] == ("grid_phases", "p1")
+    assert "L1 as L2, L2 as L1" in alert[2]
+    assert "phases: [L2, L1, L3]" in alert[3]
+
+
+def test_a_rotated_meter_is_told_by_what_its_file_says_already() -> None:
+    turned = compile_plan(site({}, meters={"p1": Meter(role="grid", driver="ideal", phases=("L3", "L1", "L2"))}))
+    seen = with_loads(car=proven((0, 1, 2), (1, 2, 0)), van=proven((1, 2, 0), (2, 0, 1)))
+    (alert,) = wiring_alerts(turned, seen)
+    assert "phases: [L2, L3, L1]" in alert[3], "line 1 was called L3, and what is called L3 is L2"
+
+
+@pytest.mark.parametrize(
+    "loads",
+    [
+        {"car": ON_L2},
+        {"car": ON_L2, "bus": ON_L2},
+        {"car": ON_L2, "van": proven((2, 0, 1), (1, 0, 2))},
+        {"car": ON_L2, "van": ON_L1, "heater": proven((0, 1, 2), (0, 1, 2))},
+    ],
+    ids=["one load", "two on one phase", "no exchange", "a third one says otherwise"],
+)
+def test_without_proof_the_loads_are_told_and_not_the_meter(loads: dict[str, LoadMemory]) -> None:
+    kinds = {kind for kind, _, _, _ in wiring_alerts(METERED, with_loads(**loads))}
+    assert kinds == {"wiring_corrected"}
+
+
+def test_a_load_on_its_own_phase_does_not_contradict_the_exchange_of_others() -> None:
+    assert turned_meter(METERED, with_loads(car=ON_L2, van=ON_L1, heater=ON_L3)) == (1, 0, 2)
+
+
+def test_of_two_grid_meters_nothing_is_told_by_name() -> None:
+    both = {"p1": Meter(role="grid", driver="ideal"), "p2": Meter(role="grid", driver="ideal", checks="p1")}
+    assert turned_meter(compile_plan(site({}, meters=both)), with_loads(car=ON_L2, van=ON_L1)) is None
+
+
+def test_what_another_meter_told_of_a_load_is_forgotten() -> None:
+    home = Switched().cycle(3)
+    p1 = replace(home.site.meters["p1"], phases=("L2", "L1", "L3"))
+    home.site = replace(home.site, meters={**home.site.meters, "p1": p1})
+    home.becomes().pass_s(1)
+    assert home.line("car").phases == ("L1",)
+    assert home.line("car").wiring == "unproven"
+    assert home.memory.alerts == ()

@@ -5,10 +5,9 @@ import threading
 
 import pytest
 
-from evenload.devices import ending
-from evenload.devices.ending import end_if_cancelled, ended
-from evenload.devices.fleet import run_until
 from evenload.devices.own_thread import OwnThread
+from evenload.runtime import ending
+from evenload.runtime.ending import end_if_cancelled, ended, run_until
 
 
 async def test_work_that_swallows_a_cancellation_is_cancelled_again() -> None:

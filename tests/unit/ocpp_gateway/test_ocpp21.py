@@ -10,8 +10,9 @@ from msgspec.structs import replace
 from services.ocpp_gateway.calls16 import Answer
 from services.ocpp_gateway.dialect import OCPP21
 from services.ocpp_gateway.frames import Unasked, parse
+from services.ocpp_gateway.learning import facts_of, restored
 from services.ocpp_gateway.profile16 import OFFLINE_S
-from services.ocpp_gateway.station import Flight, Link, Output, Station, Warn, with_profiles_due
+from services.ocpp_gateway.station import Flight, Link, Output, Remember, Station, Warn, new_station, with_profiles_due
 from tests.unit.ocpp_gateway.builders import at, stamp, station, told
 from tests.unit.ocpp_gateway.test_ocpp201 import event, shown, values
 
@@ -46,6 +47,8 @@ def reply(flight: Flight, refuses: tuple[str, ...], results: dict[str, str]) -> 
         if flight.action in refuses:
             return {"setMonitoringResult": [{**each, "status": "Duplicate"} for each in wanted]}
         return {"setMonitoringResult": [{**each, "id": 70 + n, "status": "Accepted"} for n, each in enumerate(wanted)]}
+    if flight.action == "GetPeriodicEventStream":
+        return {"constantStreamData": [{"id": 5, "variableMonitoringId": 70, "params": {"interval": 2, "values": 1}}]}
     kind = flight.payload.get("chargingProfile", {}).get("chargingProfileKind", "")
     return {"status": "Rejected" if flight.action in refuses or kind in refuses else "Accepted"}
 
@@ -189,6 +192,51 @@ def test_monitors_and_streams_outlive_a_connection_and_a_duplicate() -> None:
     assert shown(again, 6.0).power_w == 1840.0
     again, _, _ = said(again, "BootNotification", 7.0)
     assert (again.streams, again.monitors) == ((), ((70, 1),))
+
+
+def after_a_restart_of_ours(found: Station, facts: dict[str, Any]) -> tuple[Station, list[str]]:
+    """Return the station as a new process knows it once it has connected again, and what it was called for."""
+    fresh = restored(new_station(found.plan), facts)
+    fresh = replace(fresh, link=Link(token="v", connected_s=50, state="booted", version="2.1"))
+    fresh, flights = settled(fresh, 50.0, "SetVariableMonitoring")
+    return fresh, [flight.action for flight in flights]
+
+
+def test_after_a_restart_of_ours_the_record_knows_the_monitors_and_the_station_its_streams() -> None:
+    facts = facts_of(streaming())
+    assert facts["monitors"] == "70:1"
+    fresh, actions = after_a_restart_of_ours(streaming(), facts)
+    assert "GetMonitoringReport" not in actions
+    fresh = noticed(fresh, 51.0, id=5, pending=0, basetime=stamp(51.0), data=[{"t": 0, "v": "1840"}])
+    assert shown(fresh, 51.0).power_w == 1840.0
+
+
+def test_without_a_record_the_station_is_asked_for_its_monitors() -> None:
+    fresh, actions = after_a_restart_of_ours(streaming(), {})
+    assert "GetMonitoringReport" in actions
+    assert "GetPeriodicEventStream" not in actions
+    monitor = {"id": 70, "transaction": False, "value": 2, "type": "Periodic", "severity": 9,
+               "eventNotificationType": "CustomMonitor"}  # fmt: skip
+    power = {
+        "component": {"name": "EVSE", "evse": {"id": 1}},
+        "variable": {"name": "Power"},
+        "variableMonitoring": [monitor | {"id": 3, "type": "Delta"}, monitor],
+    }
+    other = {"component": {"name": "EVSE"}, "variable": {"name": "Power"}, "variableMonitoring": [monitor]}
+    fresh, answer, outputs = said(
+        fresh, "NotifyMonitoringReport", 51.0, requestId=2, seqNo=0, generatedAt=stamp(51.0), monitor=[other, power]
+    )
+    assert (answer, outputs, fresh.monitors) == ({}, [Remember()], ((70, 1),))
+    fresh, flights = settled(fresh, 51.0)
+    assert "GetPeriodicEventStream" in [flight.action for flight in flights]
+    assert fresh.streams == ((5, 1),)
+
+
+def test_a_new_monitor_takes_the_place_of_one_that_the_station_has_lost() -> None:
+    found = replace(streaming(), monitors=((12, 1),))
+    again = replace(found, link=Link(token="u", connected_s=5, state="booted", version="2.1"))
+    again, _ = settled(again, 5.0)
+    assert again.monitors == ((70, 1),)
 
 
 @pytest.mark.parametrize("data", [[], [{"t": 0, "v": "x"}], [{"v": None}], [{"t": 1e300, "v": "7"}]])

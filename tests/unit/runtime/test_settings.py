@@ -28,6 +28,7 @@ def test_all_names_are_read(tmp_path: Path) -> None:
             "EVENLOAD_OCPP_HOST": "0.0.0.0",
             "EVENLOAD_OCPP_PORT": "9001",
             "EVENLOAD_OCPP_OPEN": "1",
+            "EVENLOAD_NATS_MONITOR": "http://a:8222, https://b:8222",
         }
     )
     assert found == Settings(
@@ -41,6 +42,7 @@ def test_all_names_are_read(tmp_path: Path) -> None:
         ocpp_host="0.0.0.0",
         ocpp_port=9001,
         ocpp_open=True,
+        nats_monitor="http://a:8222, https://b:8222",
     )
 
 
@@ -48,12 +50,16 @@ def test_all_names_are_read(tmp_path: Path) -> None:
     ("name", "value", "expected"),
     [
         ("EVENLOAD_HTTP_PORT", "70000", "a port"),
+        ("EVENLOAD_NATS_MONITOR", "nats://a:8222", "addresses like http"),
         ("EVENLOAD_HTTP_PORT", "-1", "a port"),
         ("EVENLOAD_OCPP_PORT", "nine", "a port"),
         ("EVENLOAD_OCPP_PORT", "٣", "a port"),
         ("EVENLOAD_LOG", "xml", "json | text | auto"),
         ("EVENLOAD_LOG_LEVEL", "loud", "DEBUG | INFO"),
         ("EVENLOAD_OCPP_OPEN", "yes", "0 | 1"),
+        ("EVENLOAD_OCPP_DRAIN_PCT", "some", "percent"),
+        ("EVENLOAD_OCPP_DRAIN_PCT", "nan", "percent"),
+        ("EVENLOAD_OCPP_DRAIN_PCT", "-1", "from 0 to 6000"),
         ("EVENLOAD_NATS_CREDS", "/nowhere/x.creds", "a readable file"),
         ("EVENLOAD_NATS_URL", "localhost:4222", "addresses like nats://host:4222"),
         ("EVENLOAD_NATS_URL", "nats://a:4222,http://b", "addresses like nats://host:4222"),

@@ -1,8 +1,9 @@
-"""Who allocates which sites: every process that lives computes the same answer. Pure.
+"""Which replica of a service has which sites: every process that lives computes the same answer. Pure.
 
-Each allocator process keeps one key alive in the bucket `owners` (5 s, renewed every 1.5 s). A site belongs to the live
-process with the highest hash of (process, site): when one comes or goes, only its share moves. A takeover raises the
-site's epoch by compare-and-set; consumers drop setpoints of a lower epoch, so two owners can never both be obeyed.
+Each process keeps one key alive in its service's bucket (5 s, renewed every 1.5 s). A site belongs to the live process
+with the highest hash of (process, site): when one comes or goes, only its share moves. An allocator that takes a site
+over raises the site's epoch by compare-and-set; consumers drop setpoints of a lower epoch, so two owners can never both
+be obeyed.
 """
 
 import hashlib
@@ -13,7 +14,7 @@ RENEW_S = 1.5
 
 
 def owner_of(site: str, processes: Iterable[str]) -> str | None:
-    """Return the process that allocates `site`; None when nobody lives."""
+    """Return the process that has `site`; None when nobody lives."""
     return max(processes, key=lambda process: (_weight(process, site), process), default=None)
 
 

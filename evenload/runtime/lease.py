@@ -1,18 +1,18 @@
-"""The shell of this process's lease: its key in the bucket `owners`, and those of the other allocators.
+"""The shell of a process's lease: its key in the service's bucket, and those of the other replicas.
 
-The key says which sites this process allocates, and is written anew whenever that changes: whoever takes a site over
-waits until it is let go, so that its memory is whole. A process that ends lets go of its sites before its key.
+The key says which sites this process has, and is written anew whenever that changes: whoever takes a site over waits
+until it is let go, so that its memory is whole and no device is asked twice. A process that ends lets go of its sites
+before its key.
 """
 
 import asyncio
 import secrets
 from collections.abc import Callable, Iterable
 
-from evenload.contracts import subjects
 from evenload.contracts.records import OwnerRecord
 from evenload.contracts.wire import Codec, ContractError, encode
+from evenload.runtime.ownership import LEASE_S, RENEW_S, owned
 from evenload.runtime.service import Context
-from services.allocator.ownership import LEASE_S, RENEW_S, owned
 
 HANDOVER_S = 2.0
 """A former owner that lives gets so long to let go of a site; one that hangs is not waited for any longer."""
@@ -26,8 +26,10 @@ _OWNER = Codec(OwnerRecord, "OwnerRecord")
 class Lease:
     """Which sites are ours. `changed` is called when that may have changed, `lost` when the lease had run out."""
 
-    def __init__(self, ctx: Context, changed: Callable[[], None], lost: Callable[[], None]) -> None:
-        self.ctx, self._changed, self._lost = ctx, changed, lost
+    def __init__(
+        self, ctx: Context, bucket: str, changed: Callable[[], None], lost: Callable[[], None] = lambda: None
+    ) -> None:
+        self.ctx, self._bucket, self._changed, self._lost = ctx, bucket, changed, lost
         self.process = f"{ctx.bus.boot}-{secrets.token_hex(4)}"
         self._others: dict[str, frozenset[str]] = {}
         self._sites: tuple[str, ...] = ()
@@ -42,9 +44,13 @@ class Lease:
 
     def mine(self, sites: Iterable[str]) -> set[str]:
         """Return those of `sites` that are ours now."""
-        return owned(self.process, self._others, sites) if self.holds() else set()
+        return self.share(sites) if self.holds() else set()
 
-    def allocates(self, sites: Iterable[str]) -> None:
+    def share(self, sites: Iterable[str]) -> set[str]:
+        """Return those of `sites` that are ours as far as is known, also while the lease cannot be renewed."""
+        return owned(self.process, self._others, sites)
+
+    def has(self, sites: Iterable[str]) -> None:
         """Say which sites this process has taken and not yet let go."""
         self._sites = tuple(sorted(sites))
         self._dirty.set()
@@ -61,7 +67,7 @@ class Lease:
 
     async def renew(self) -> None:
         """Keep the key alive, and true; at the end let go of it once all sites are let go."""
-        bucket = await self.ctx.bus.bucket(subjects.OWNERS)
+        bucket = await self.ctx.bus.bucket(self._bucket)
         while not self.ctx.stopping.is_set():
             asked_s = self.ctx.clock.monotonic()
             had_lost = asked_s - self._renewed_s >= LEASE_S
@@ -84,8 +90,8 @@ class Lease:
             await _wait((self._dirty,), left_s)
 
     async def watch(self) -> None:
-        """Follow which other allocators live, and what they have."""
-        bucket = await self.ctx.bus.bucket(subjects.OWNERS)
+        """Follow which other replicas live, and what they have."""
+        bucket = await self.ctx.bus.bucket(self._bucket)
         async with bucket.watch() as changes:
             async for change in changes:
                 if change.key == self.process:
@@ -99,7 +105,7 @@ class Lease:
 
     def _told(self, key: str, value: bytes) -> frozenset[str]:
         try:
-            record: OwnerRecord = _OWNER.decode(value, f"bucket owners/{key}")
+            record: OwnerRecord = _OWNER.decode(value, f"bucket {self._bucket}/{key}")
         except ContractError as fault:
             self.ctx.complain(f"owner {key}", str(fault))
             return frozenset()
@@ -113,7 +119,7 @@ class Lease:
         async with self._looking:
             if self.ctx.clock.monotonic() - self._looked_s < LOOKED_S:
                 return
-            bucket = await self.ctx.bus.bucket(subjects.OWNERS)
+            bucket = await self.ctx.bus.bucket(self._bucket)
             asked_s = self.ctx.clock.monotonic()
             others = {}
             for key in await bucket.keys():

@@ -5,6 +5,7 @@ come at once, and the MQTT library waits in it), and whoever then waits for the 
 """
 
 import asyncio
+from collections.abc import Coroutine
 from typing import Any
 
 CANCEL_AGAIN_S = 5.0
@@ -26,6 +27,18 @@ async def ended(*tasks: asyncio.Task[Any]) -> None:
             task.exception()  # what it ended with is of no interest any more
     if left:
         raise RuntimeError(f"cannot be ended: {', '.join(sorted(task.get_name() for task in left))}")
+
+
+async def run_until(work: Coroutine[Any, Any, None], *events: asyncio.Event) -> None:
+    """Run `work` to its end, or until one of `events` is set; it is gone when this returns. Raises what it raises."""
+    working = asyncio.create_task(work)
+    ends = [asyncio.create_task(event.wait()) for event in events]
+    try:
+        await asyncio.wait((working, *ends), return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            working.result()
+    finally:
+        await ended(working, *ends)
 
 
 def end_if_cancelled() -> None:

@@ -1,6 +1,6 @@
 """Who allocates which sites: everybody computes the same, and only a lost share moves."""
 
-from services.allocator.ownership import owned, owner_of
+from evenload.runtime.ownership import owned, owner_of
 
 SITES = [f"site{number}" for number in range(300)]
 

@@ -1,0 +1,172 @@
+"""The physics of the simulated year, minute by minute: sun, house, battery, tank, room and car, with its counters.
+
+The rules are the simulation's own (`plant.py`, `thermal.py`, `seasons.py`); here is only what keeps their state.
+"""
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+from msgspec import structs
+
+from bench.year_home import (
+    CAPACITY_WH,
+    CAR,
+    COMFORT_C,
+    EXPORT_PRICE,
+    FIRST_SOC_PCT,
+    HEAT_PUMP,
+    POOL,
+    POOL_H,
+    READY_C,
+    READY_MIN,
+    ROOM_MASS,
+    STEP_S,
+    TANK,
+    TANK_MASS,
+    WARM_C,
+    Car,
+    Tally,
+    price_at,
+)
+from evenload.simulation import plant, thermal
+from evenload.simulation.plant import Flows, PhaseValues, Surroundings
+from evenload.simulation.seasons import Day, Place, Trip, day_of, trip_of
+from evenload.simulation.thermal import Mass
+from evenload.site.schema import Site, phases_of
+
+OWN_W = 2_000.0
+"""What the heat pump draws by its own control; more raises its room."""
+POOL_SLACK_S = 600.0
+LINES = ("L1", "L2", "L3")
+
+
+class Plant:
+    """All that is not decided. `draws_a` is what each load draws per line now, A."""
+
+    def __init__(self, site: Site, place: Place, tally: Tally, first: date) -> None:
+        self.site, self.place, self.tally = site, place, tally
+        self.config = plant.plant_config(site, capacity_wh=CAPACITY_WH)
+        self.soc_pct: float = FIRST_SOC_PCT
+        self.car = Car()
+        self.tank, self.room = Mass(TANK_MASS.temperature_c, TANK_MASS), Mass(ROOM_MASS.temperature_c, ROOM_MASS)
+        self.draws_a = dict.fromkeys(sorted(site.loads), 0.0)
+        self._on = {
+            name: tuple(LINES.index(phase) for phase in phases_of(load, site)) for name, load in site.loads.items()
+        }
+        self._pool_s = 0.0
+        self.date = first
+        self.minute = 0
+        self._begin_day()
+
+    def power_w(self, name: str) -> float:
+        """Return what a load draws now, W."""
+        return self.draws_a[name] * len(self._on[name]) * self.site.voltage_v
+
+    def around(self) -> Surroundings:
+        """Return house and sun now."""
+        return Surroundings(household_a=self.day.house_a[self.minute], solar_w=self.day.sun_w[self.minute])
+
+    def on_phases_a(self) -> PhaseValues:
+        """Return what all loads draw on each phase, A."""
+        found = [0.0, 0.0, 0.0]
+        for name, drawn_a in self.draws_a.items():
+            for line in self._on[name]:
+                found[line] += drawn_a
+        return found[0], found[1], found[2]
+
+    def flows(self) -> tuple[Flows, float]:
+        """Return all currents now, and what the battery does, W (+ discharging)."""
+        around, drawn = self.around(), self.on_phases_a()
+        battery_w = plant.battery_answer_w(self.config, around, drawn, self.soc_pct)
+        return plant.flows(self.config, around, drawn, battery_w), battery_w
+
+    def offered(self, name: str, offers_a: float) -> None:
+        """Let a load draw up to `offers_a` per line: the car while it has room, the heat pump while its room calls."""
+        if name == CAR:
+            wants = self.car.home and not self.car.full and offers_a >= 6.0
+            self.draws_a[name] = offers_a if wants else 0.0
+        elif name == HEAT_PUMP:
+            raised = offers_a * 3 * self.site.voltage_v > OWN_W + 150.0
+            self.room = thermal.called(self.room, raised=raised)
+            self.draws_a[name] = offers_a if self.room.calls else 0.0
+        else:
+            self.draws_a[name] = offers_a
+
+    def pass_minute(self) -> None:
+        """Let a minute pass as things are now, count it, and go to the next."""
+        flows, battery_w = self.flows()
+        self._count(flows)
+        self.soc_pct = plant.soc_after(self.config, self.soc_pct, battery_w, STEP_S) or 0.0
+        self.car.charged(self.power_w(CAR), STEP_S)
+        self._warm()
+        self._pool_s += STEP_S * (self.draws_a[POOL] > 0.0)
+        self.minute += 1
+        if self.minute == len(self.day.sun_w):
+            self._end_day()
+            self._begin_day()
+        self._drive()
+
+    def _begin_day(self) -> None:
+        self.day: Day = day_of(self.place, self.date)
+        self.trip: Trip | None = trip_of(self.place, self.date)
+
+    def _end_day(self) -> None:
+        tally = self.tally
+        tally.days += 1
+        tally.pool_days_short += self._pool_s < POOL_H * 3600.0 - POOL_SLACK_S
+        self._pool_s, self.minute = 0.0, 0
+        self.date += timedelta(days=1)
+
+    def _drive(self) -> None:
+        trip = self.trip
+        if trip is not None and self.minute == trip.leaves_min:
+            self.car.leaves(trip.used_wh, self.tally)
+            self.offered(CAR, 0.0)
+        elif trip is not None and self.minute == trip.returns_min:
+            self.car.returns(trip.used_wh)
+
+    def _warm(self) -> None:
+        drawn_w = self.day.water_w[self.minute]
+        facts = TANK_MASS if drawn_w == 0.0 or self.tank.temperature_c < 15.0 else replace_gain(-drawn_w)
+        self.tank = replace(thermal.after(replace(self.tank, facts=facts), self.power_w(TANK), STEP_S), facts=TANK_MASS)
+        outdoor_c = self.day.outdoor_c[self.minute]
+        if outdoor_c != self.room.facts.ambient_c:
+            self.room = replace(self.room, facts=outside(outdoor_c))
+        self.room = thermal.after(self.room, self.power_w(HEAT_PUMP), STEP_S)
+        tally = self.tally
+        tally.water_min += drawn_w > 0.0
+        tally.water_cold_min += drawn_w > 0.0 and self.tank.temperature_c < WARM_C
+        tally.mornings_cold += self.minute == READY_MIN and self.tank.temperature_c < READY_C
+        tally.room_kelvin_h += max(0.0, COMFORT_C - self.room.temperature_c) * STEP_S / 3600
+
+    def _count(self, flows: Flows) -> None:
+        tally, hours = self.tally, STEP_S / 3600
+        net_w = sum(flows.net_a) * self.site.voltage_v
+        used_w = (sum(self.day.house_a[self.minute]) + sum(self.on_phases_a())) * self.site.voltage_v
+        sun_w = self.day.sun_w[self.minute]
+        tally.sun_wh += sun_w * hours
+        tally.used_wh += used_w * hours
+        tally.imported_wh += max(0.0, net_w) * hours
+        tally.exported_wh += max(0.0, -net_w) * hours
+        rate = price_at(self.minute) if net_w > 0.0 else EXPORT_PRICE
+        tally.cost += net_w * hours / 1000 * rate
+        if len(tally.monthly) < self.date.month:
+            tally.monthly.append({"sun": 0.0, "import": 0.0, "export": 0.0})
+        month = tally.monthly[-1]
+        month["sun"] += sun_w * hours
+        month["import"] += max(0.0, net_w) * hours
+        month["export"] += max(0.0, -net_w) * hours
+        for name in self.draws_a:
+            tally.loads_wh[name] = tally.loads_wh.get(name, 0.0) + self.power_w(name) * hours
+        limit_a = self.site.grid.breaker_a if self.site.grid is not None else 1e9
+        tally.above_breaker_min += max(flows.net_a) > limit_a
+
+
+def replace_gain(gain_w: float) -> thermal.ThermalFacts:
+    """Return the tank while water is drawn."""
+    return structs.replace(TANK_MASS, gain_w=gain_w)
+
+
+def outside(ambient_c: float) -> thermal.ThermalFacts:
+    """Return the room in this weather."""
+    return structs.replace(ROOM_MASS, ambient_c=ambient_c)
