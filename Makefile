@@ -67,6 +67,12 @@ types:
 unit:
 	@$(BIN)/python -m pytest tests/unit tests/golden tests/test_tidy.py
 
+.PHONY: coverage
+coverage: setup  ## how much of the allocator's core the unit, property and scenario tests run; at least 95 % of its branches
+	@$(BIN)/coverage run -m pytest --quiet tests/unit/allocator tests/unit/replay tests/property/allocator tests/scenarios tests/golden
+	@$(BIN)/coverage report
+	@$(BIN)/coverage json --quiet -o - | $(BIN)/python .ci/branches
+
 .PHONY: fmt
 fmt: setup  ## format and mend what can be mended by itself
 	@$(BIN)/ruff check --fix --quiet . || true

@@ -14,6 +14,8 @@ from services.allocator.plan import MASK_SIZE, Plan, PlannedLoad
 HITS = tuple(tuple((other, MASK_SIZE[other & mask]) for other in range(8) if other & mask) for mask in range(8))
 """Per mask of phases: every set of phases that it touches, and in how many."""
 
+NOTHING_MA = (0, 0, 0)
+
 
 @cache
 def _hits(active: tuple[int, ...]) -> tuple[tuple[tuple[int, int], ...], ...]:
@@ -77,6 +79,8 @@ class Board:
 
     def hold(self, load: PlannedLoad, floor_ma: tuple[int, int, int], placed_ma: int) -> None:
         """Use up what the load is known to draw, per site phase, beyond the `placed_ma` that it has on its lines."""
+        if floor_ma == NOTHING_MA:
+            return
         for phase in range(3):
             extra_ma = floor_ma[phase] - (placed_ma if load.mask >> phase & 1 else 0)
             if extra_ma <= 0:

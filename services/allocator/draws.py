@@ -49,7 +49,10 @@ def measured_ma(state: LoadState) -> Phases | None:
     measured_a = state.measured_a
     if measured_a is None:
         return None
-    return round((measured_a.l1 or 0.0) * MA), round((measured_a.l2 or 0.0) * MA), round((measured_a.l3 or 0.0) * MA)
+    one_a, two_a, three_a = measured_a.l1, measured_a.l2, measured_a.l3
+    if not (one_a or two_a or three_a):
+        return NOTHING
+    return round((one_a or 0.0) * MA), round((two_a or 0.0) * MA), round((three_a or 0.0) * MA)
 
 
 def sampled_s(heard: Heard[LoadState]) -> float:

@@ -42,6 +42,7 @@ RENEW_S = 4.0
 LEASE_S = 15.0
 WAKE_MOST_S = 4.0
 TELL_S = 60.0
+READS_OFTEN_S = 1.0
 _HARD_KINDS = frozenset(
     {"breaker", "import", "circuit", "station", "outside", "supply", "no_import", "surplus", "excess"}
 )
@@ -328,14 +329,18 @@ def _setpoint(said: Said, load: str, command: tuple[int, int], reason: str) -> S
 
 
 def _wake_in(scene: Scene, rises: Sequence[Rise], memory: Memory) -> float:
-    """Return in how many seconds something changes by itself; at most the time to the next renewal."""
+    """Return in how many seconds something changes by itself; at most the time to the next renewal.
+
+    Where readings come as often as a rise has steps, they carry it on: a step that is late is made up for.
+    """
     now_s = scene.now_s
+    ramps = scene.grid.health != "normal" or scene.grid.period_s > READS_OFTEN_S
     times = [now_s + WAKE_MOST_S]
     for load in scene.plan.loads:
         known = memory.loads[load.name]
         rise = rises[load.index]
         times += [known.sent_s + RENEW_S, known.pause_until_s]
-        if rise.until_s is not None:
+        if rise.until_s is not None and (ramps or rise.waits != "ramp"):
             times.append(rise.until_s)
         if known.grace_s is not None:
             times.append(known.grace_s + load.grace_s)

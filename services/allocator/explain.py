@@ -4,6 +4,7 @@ Reasons are for people and for the trace: `8.0 A (circuit garage L2)`.
 """
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Literal
 
 from msgspec import Struct
@@ -76,6 +77,7 @@ class Found(Struct, frozen=True, kw_only=True):
     standing: tuple[tuple[str, str], ...]
 
 
+@lru_cache(maxsize=512)
 def bound_text(bound: Bound) -> str:
     """Return a limit in words: `circuit garage L2`."""
     words = [_WORDS.get(bound.kind, bound.kind), bound.name, bound.phase or ""]

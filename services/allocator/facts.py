@@ -35,16 +35,24 @@ _SAMPLE = {
     "session_wh": None,
 }
 """What differs between two samples of a load that stands still."""
+_FOLLOWS = ("measured_a", "power_w", "offered_a", "setpoint_a")
+"""What differs besides while it follows a command."""
+FOLLOWS_IN_S = 1.0
 
 
-def is_news(before: Heard[LoadState] | None, state: LoadState, now_s: float) -> bool:
-    """Tell whether a load's state says more than that all is as it was.
+def news_in_s(before: Heard[LoadState] | None, state: LoadState, now_s: float) -> float | None:
+    """Return how soon a load's state is worth a decision, s; None = it says only that all is as it was.
 
-    What says no more waits for the next reading or timer: of many loads that stand still most states are such.
+    What says no more waits for the next reading or timer: of many loads that stand still most states are such. What
+    only says that a load follows waits a little: the grid meter shows the same, and its reading decides anyway.
     """
     if before is None or now_s - before.at_s > SILENCE_S:
-        return True
-    return replace(before.event, measured_at=state.measured_at, **_SAMPLE) != replace(state, **_SAMPLE)
+        return 0.0
+    was, now = replace(before.event, measured_at=state.measured_at, **_SAMPLE), replace(state, **_SAMPLE)
+    if was == now:
+        return None
+    follows = {name: getattr(state, name) for name in _FOLLOWS}
+    return FOLLOWS_IN_S if replace(was, **follows) == now else 0.0
 
 
 class Facts(Struct, frozen=True, kw_only=True):

@@ -22,7 +22,7 @@ from evenload.site.schema import Site
 from evenload.site.windows import zone_of
 from services.allocator.engine import Outcome, decide
 from services.allocator.evidence import Evidence, witnessed
-from services.allocator.facts import Facts, Heard, is_news
+from services.allocator.facts import Facts, Heard, news_in_s
 from services.allocator.journal import BASIS_S, InForce, Journal, Why, basis_of, is_due, noted, numbered, told
 from services.allocator.keeping import KeptLimit, KeptMemory
 from services.allocator.memory import Memory, first_memory
@@ -49,10 +49,16 @@ class Bell:
 
     def __init__(self) -> None:
         self._rung = asyncio.Event()
+        self._soon: asyncio.TimerHandle | None = None
 
     def ring(self) -> None:
         """Wake the waiter, or let its next wait end at once."""
         self._rung.set()
+
+    def ring_in(self, seconds: float) -> None:
+        """Wake the waiter then, if nothing else does before."""
+        if self._soon is None:
+            self._soon = asyncio.get_running_loop().call_later(seconds, self._rung.set)
 
     async def wait(self, most_s: float) -> None:
         """Return when rung, after `most_s` at the latest."""
@@ -61,6 +67,9 @@ class Bell:
             await self._rung.wait()
         finally:
             timer.cancel()
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
         self._rung.clear()
 
 
@@ -200,10 +209,10 @@ class SiteTask:
             return
         self.seen_epoch = max(self.seen_epoch, state.epoch)
         now_s = self.ctx.clock.monotonic()
-        news = is_news(self._loads.get(state.load), state, now_s)
+        news_s = news_in_s(self._loads.get(state.load), state, now_s)
         self._loads[state.load] = Heard(state, now_s)
-        if news:
-            self._wake(f"state {state.load}", now_s)
+        if news_s is not None:
+            self._wake(f"state {state.load}", now_s, in_s=news_s)
 
     def on_limit(self, subject: str, data: bytes) -> None:
         """Store an outside limit; a negative one is refused and the last one holds."""
@@ -252,11 +261,15 @@ class SiteTask:
         self.ctx.metrics.refused.labels(verdict.value).inc()
         return None
 
-    def _wake(self, cause: str, at_s: float | None) -> None:
-        """Ring; of several facts that are decided together the oldest reading is named as the cause."""
+    def _wake(self, cause: str, at_s: float | None, in_s: float = 0.0) -> None:
+        """Ring, at the latest after `in_s`; of several facts that are decided together the oldest reading is named as
+        the cause."""
         if not self._cause.startswith("reading"):
             self._cause, self._cause_at_s = cause, at_s if at_s is not None else self.ctx.clock.monotonic()
-        self.bell.ring()
+        if in_s:
+            self.bell.ring_in(in_s)
+        else:
+            self.bell.ring()
 
     async def run(self, raise_epoch: Callable[[int], Awaitable[int]]) -> None:
         """Decide at every fact and timer until cancelled; with an epoch above all that the loads have seen.

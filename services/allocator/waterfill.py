@@ -14,6 +14,8 @@ from services.allocator.sources import Want, gap, raise_by, room
 def fill_shared(board: Board, wants: Sequence[Want]) -> None:
     """Equal increments to all that are on, each stopping at its own bottleneck only; the rest in single steps."""
     rising = [want for want in wants if gap(board, want) >= STEP_MA]
+    if not rising:
+        return
     waiting = list(rising)
     weights = _Weights(board, rising)
     while rising:

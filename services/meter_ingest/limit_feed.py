@@ -9,6 +9,7 @@
 | kept by the broker (`alive` false) | known, and told with the next sign of life; at once without a heartbeat |
 | a `beat` that stands still | nothing |
 
+An input is asked each second: a limit that is told again unchanged is published each 5 s, so that it fills no history.
 Whether a source is missing is decided where limits are in force: in the allocator, which hears nothing then.
 """
 
@@ -28,6 +29,7 @@ from services.meter_ingest.raw import Raw
 MOST_W = 10_000_000.0
 SILENT_S = 30.0
 """A feed that fails for so long is told of; its limit falls to its failsafe later."""
+SPACING_S = 5.0
 SILENT, REFUSED = "limit_feed_silent", "limit_refused"
 RULES: Mapping[str, AlertRule] = {
     SILENT: AlertRule("warning", "check the source, its network and its entry below `limits` in the site file"),
@@ -63,6 +65,8 @@ class FeedMemory(Struct, frozen=True, kw_only=True):
     beat: Raw = None
     was_beat: bool = False
     heard_s: float | None = None
+    written: tuple[float, float | None] | None = None
+    """When a limit was last published as a write, and which."""
     told: Mapping[str, bool] = {}
 
 
@@ -126,8 +130,13 @@ def silence(
 
 def _alive(plan: LimitPlan, memory: FeedMemory, now: Now, *, wrote: bool) -> tuple[FeedMemory, Outcome]:
     memory, alerts = _alerted(plan, replace(memory, heard_s=now.at_s), {SILENT: None}, now)
-    if not memory.known:
+    same = memory.written is not None and memory.written[1] == memory.limit_w
+    spaced_s = min(SPACING_S, (plan.terms.valid_s or SPACING_S) / 4)
+    too_soon = wrote and same and memory.written is not None and now.at_s - memory.written[0] < spaced_s
+    if not memory.known or too_soon:
         return memory, Outcome(alerts=alerts)
+    if wrote:
+        memory = replace(memory, written=(now.at_s, memory.limit_w))
     return memory, Outcome(limit=_limit(plan, memory, now, wrote=wrote), alerts=alerts)
 
 

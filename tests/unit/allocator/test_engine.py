@@ -5,6 +5,7 @@ from datetime import timedelta
 from itertools import pairwise
 
 import msgspec
+import pytest
 
 from evenload.contracts.events import Setpoint
 from evenload.contracts.wire import encode
@@ -58,10 +59,14 @@ def test_cuts_are_sent_first() -> None:
     assert [each.load for each in sent(home)] == ["z", "a"]
 
 
-def test_it_wakes_for_the_next_step_of_a_ramp() -> None:
-    home = Home(site({"car": evse()})).pass_s(20)
+@pytest.mark.parametrize(("period_s", "wakes"), [(5.0, True), (1.0, False)], ids=["seldom read", "read each second"])
+def test_it_wakes_for_the_next_step_of_a_ramp_unless_a_reading_will(period_s: float, wakes: bool) -> None:
+    home = Home(site({"car": evse()}))
+    home.reads["p1"] = {"period_s": period_s}
+    home.pass_s(20)
+    assert home.line("car").rule == "ramp"
     assert home.outcome is not None
-    assert home.outcome.wake_in_s <= 1.0
+    assert (home.outcome.wake_in_s <= 1.0) is wakes
 
 
 def test_it_wakes_for_renewals_at_the_latest() -> None:

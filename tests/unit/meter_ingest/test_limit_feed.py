@@ -28,7 +28,9 @@ def plan(contact_w: float | None = None, valid_s: float | None = 120.0, **values
 
 
 class Feed:
-    """A feed, told one thing after the other, a second apart."""
+    """A feed, told one thing after the other, `step_s` apart."""
+
+    step_s = 10.0
 
     def __init__(self, of: LimitPlan) -> None:
         self.plan, self.memory, self.now_s = of, FeedMemory(), 100.0
@@ -39,7 +41,7 @@ class Feed:
         return Now(self.now_s, AT)
 
     def hears(self, said: Said) -> SiteLimit | None:
-        self.now_s += 1.0
+        self.now_s += self.step_s
         self.memory, outcome = heard(self.plan, self.memory, said, self.now())
         self.refused = outcome.refused
         for alert in outcome.alerts:
@@ -139,6 +141,13 @@ def test_with_a_heartbeat_nothing_is_repeated() -> None:
 
 def test_a_sign_of_life_before_any_limit_is_nothing() -> None:
     assert Feed(plan()).hears(Said(tells=False)) is None
+
+
+def test_what_is_told_again_each_second_is_published_each_five_and_a_change_at_once() -> None:
+    feed = Feed(plan(contact_w=4200.0))
+    feed.step_s = 1.0
+    said = [feed.says(value) for value in (False, False, False, False, False, False, True, True)]
+    assert said == [None, "nothing", "nothing", "nothing", "nothing", None, 4200.0, "nothing"]
 
 
 def test_a_beat_that_stands_still_is_no_sign_of_life() -> None:
