@@ -68,8 +68,9 @@ unit:
 	@$(BIN)/python -m pytest tests/unit tests/golden tests/test_tidy.py
 
 .PHONY: coverage
-coverage: setup  ## how much of the allocator's core the unit, property and scenario tests run; at least 95 % of its branches
-	@$(BIN)/coverage run -m pytest --quiet tests/unit/allocator tests/unit/replay tests/property/allocator tests/scenarios tests/golden
+coverage: setup  ## EXAMPLES=0.2: how much of the allocator's core the unit, property and scenario tests run; at least 95 % of its branches
+	@EVENLOAD_EXAMPLES=$(or $(EXAMPLES),0.2) $(BIN)/coverage run -m pytest --quiet -o faulthandler_exit_on_timeout=false \
+	  tests/unit/allocator tests/unit/replay tests/property/allocator tests/scenarios tests/golden
 	@$(BIN)/coverage report
 	@$(BIN)/coverage json --quiet -o - | $(BIN)/python .ci/branches
 

@@ -35,8 +35,6 @@ _SAMPLE = {
     "session_wh": None,
 }
 """What differs between two samples of a load that stands still."""
-_FOLLOWS = ("measured_a", "power_w", "offered_a", "setpoint_a")
-"""What differs besides while it follows a command."""
 FOLLOWS_IN_S = 1.0
 
 
@@ -51,8 +49,14 @@ def news_in_s(before: Heard[LoadState] | None, state: LoadState, now_s: float) -
     was, now = replace(before.event, measured_at=state.measured_at, **_SAMPLE), replace(state, **_SAMPLE)
     if was == now:
         return None
-    follows = {name: getattr(state, name) for name in _FOLLOWS}
-    return FOLLOWS_IN_S if replace(was, **follows) == now else 0.0
+    follows = replace(
+        was,
+        measured_a=state.measured_a,
+        power_w=state.power_w,
+        offered_a=state.offered_a,
+        setpoint_a=state.setpoint_a,
+    )
+    return FOLLOWS_IN_S if follows == now else 0.0
 
 
 class Facts(Struct, frozen=True, kw_only=True):

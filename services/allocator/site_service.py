@@ -3,7 +3,6 @@
 Handlers only store and ring; whatever arrived until the engine runs is decided together, on a frozen image.
 """
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
@@ -20,6 +19,7 @@ from evenload.runtime.order import Order, Verdict, judge
 from evenload.runtime.service import Context
 from evenload.site.schema import Site
 from evenload.site.windows import zone_of
+from services.allocator.bell_service import Bell
 from services.allocator.engine import Outcome, decide
 from services.allocator.evidence import Evidence, witnessed
 from services.allocator.facts import Facts, Heard, news_in_s
@@ -42,35 +42,6 @@ _READING = Codec(MeterReading, "MeterReading")
 _STATE = Codec(LoadState, "LoadState")
 _LIMIT = Codec(SiteLimit, "SiteLimit")
 _PLAN = Codec(LoadPlan, "LoadPlan")
-
-
-class Bell:
-    """Wakes one waiter; rings that come while it works are one ring."""
-
-    def __init__(self) -> None:
-        self._rung = asyncio.Event()
-        self._soon: asyncio.TimerHandle | None = None
-
-    def ring(self) -> None:
-        """Wake the waiter, or let its next wait end at once."""
-        self._rung.set()
-
-    def ring_in(self, seconds: float) -> None:
-        """Wake the waiter then, if nothing else does before."""
-        if self._soon is None:
-            self._soon = asyncio.get_running_loop().call_later(seconds, self._rung.set)
-
-    async def wait(self, most_s: float) -> None:
-        """Return when rung, after `most_s` at the latest."""
-        timer = asyncio.get_running_loop().call_later(most_s, self._rung.set)
-        try:
-            await self._rung.wait()
-        finally:
-            timer.cancel()
-        if self._soon is not None:
-            self._soon.cancel()
-            self._soon = None
-        self._rung.clear()
 
 
 class Config(Struct, frozen=True, kw_only=True):
