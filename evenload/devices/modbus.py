@@ -25,6 +25,7 @@ _EXCEPTIONS = {1: "illegal function", 2: "illegal data address", 3: "illegal dat
 
 
 Bits = Literal["coil", "discrete"]
+Ask = Callable[[AsyncModbusTcpClient], Awaitable[ModbusPDU]]
 
 
 class ModbusAddress(Struct, frozen=True, kw_only=True):
@@ -56,9 +57,45 @@ class ModbusLink:
     async def read(self, unit: int, kind: Kind, registers: range, manners: Manners) -> list[int]:
         """Return the words of `registers` of one unit; raise `DeviceError`."""
         where = f"{self.address} unit {unit} {kind} {registers.start}"
+
+        def ask(client: AsyncModbusTcpClient) -> Awaitable[ModbusPDU]:
+            read = client.read_holding_registers if kind == "holding" else client.read_input_registers
+            return read(registers.start, count=len(registers), device_id=unit)
+
+        answer = await self._answer(where, ask, manners, "is this the right model and unit id")
+        if len(answer.registers) != len(registers):
+            raise DeviceError("garbage", where, f"{len(answer.registers)} registers for {len(registers)}", _LOOK)
+        return list(answer.registers)
+
+    async def read_bit(self, unit: int, of: Bits, address: int, manners: Manners) -> bool:
+        """Return one coil or discrete input of one unit; raise `DeviceError`."""
+        where = f"{self.address} unit {unit} {of} {address}"
+
+        def ask(client: AsyncModbusTcpClient) -> Awaitable[ModbusPDU]:
+            read = client.read_coils if of == "coil" else client.read_discrete_inputs
+            return read(address, count=1, device_id=unit)
+
+        answer = await self._answer(where, ask, manners, "is this the right model, unit id and address")
+        if not answer.bits:
+            raise DeviceError("garbage", where, "no bit in the answer", _LOOK)
+        return bool(answer.bits[0])
+
+    async def write(self, unit: int, address: int, words: list[int], manners: Manners) -> None:
+        """Write holding registers of one unit; raise `DeviceError`."""
+
+        def ask(client: AsyncModbusTcpClient) -> Awaitable[ModbusPDU]:
+            return client.write_registers(address, words, device_id=unit)
+
+        where = f"{self.address} unit {unit} holding {address}"
+        await self._answer(where, ask, manners, "is this a register that may be written")
+
+    async def _answer(self, where: str, ask: Ask, manners: Manners, remedy: str) -> ModbusPDU:
+        """Ask one question when it is our turn; raise `DeviceError` when nothing, or a refusal, comes back."""
         async with self._turn:
             try:
-                answer = await self._ask(unit, kind, registers, manners)
+                client = await self._connected(manners)
+                async with asyncio.timeout(manners.timeout_s):
+                    answer = await ask(client)
             except (ModbusException, OSError, TimeoutError) as fault:
                 self.close()
                 why = str(fault) or f"no answer within {manners.timeout_s:g} s"
@@ -71,65 +108,8 @@ class ModbusLink:
                 await asyncio.sleep(manners.pause_s)
         if answer.isError():
             why = _EXCEPTIONS.get(answer.exception_code, f"exception {answer.exception_code}")
-            raise DeviceError("refused", where, why, "is this the right model and unit id")
-        if len(answer.registers) != len(registers):
-            raise DeviceError("garbage", where, f"{len(answer.registers)} registers for {len(registers)}", _LOOK)
-        return list(answer.registers)
-
-    async def read_bit(self, unit: int, of: Bits, address: int, manners: Manners) -> bool:
-        """Return one coil or discrete input of one unit; raise `DeviceError`."""
-        where = f"{self.address} unit {unit} {of} {address}"
-        async with self._turn:
-            try:
-                client = await self._connected(manners)
-                ask: Callable[..., Awaitable[ModbusPDU]] = (
-                    client.read_coils if of == "coil" else client.read_discrete_inputs
-                )
-                async with asyncio.timeout(manners.timeout_s):
-                    answer = await ask(address, count=1, device_id=unit)
-            except (ModbusException, OSError, TimeoutError) as fault:
-                self.close()
-                why = str(fault) or f"no answer within {manners.timeout_s:g} s"
-                raise DeviceError("silent", where, why, _LOOK) from fault
-            except asyncio.CancelledError:
-                self.close()  # its answer would be taken for the next question's
-                raise
-            end_if_cancelled()
-            if manners.pause_s:
-                await asyncio.sleep(manners.pause_s)
-        if answer.isError():
-            why = _EXCEPTIONS.get(answer.exception_code, f"exception {answer.exception_code}")
-            raise DeviceError("refused", where, why, "is this the right model, unit id and address")
-        if not answer.bits:
-            raise DeviceError("garbage", where, "no bit in the answer", _LOOK)
-        return bool(answer.bits[0])
-
-    async def write(self, unit: int, address: int, words: list[int], manners: Manners) -> None:
-        """Write holding registers of one unit; raise `DeviceError`."""
-        where = f"{self.address} unit {unit} holding {address}"
-        async with self._turn:
-            try:
-                client = await self._connected(manners)
-                async with asyncio.timeout(manners.timeout_s):
-                    answer = await client.write_registers(address, words, device_id=unit)
-            except (ModbusException, OSError, TimeoutError) as fault:
-                self.close()
-                why = str(fault) or f"no answer within {manners.timeout_s:g} s"
-                raise DeviceError("silent", where, why, _LOOK) from fault
-            except asyncio.CancelledError:
-                self.close()  # its answer would be taken for the next question's
-                raise
-        if answer.isError():
-            why = _EXCEPTIONS.get(answer.exception_code, f"exception {answer.exception_code}")
-            raise DeviceError("refused", where, why, "is this a register that may be written")
-
-    async def _ask(self, unit: int, kind: Kind, registers: range, manners: Manners) -> ModbusPDU:
-        client = await self._connected(manners)
-        ask: Callable[..., Awaitable[ModbusPDU]] = (
-            client.read_holding_registers if kind == "holding" else client.read_input_registers
-        )
-        async with asyncio.timeout(manners.timeout_s):
-            return await ask(registers.start, count=len(registers), device_id=unit)
+            raise DeviceError("refused", where, why, remedy)
+        return answer
 
     async def _connected(self, manners: Manners) -> AsyncModbusTcpClient:
         if self._client is not None and self._client.connected:
