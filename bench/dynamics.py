@@ -17,7 +17,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing import get_context
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bench.closed_loop import VOLTS, ClosedLoop, Controller, Ours, Tally, Timing, site_of
 from bench.field_pipeline import Pipeline
@@ -236,15 +236,15 @@ def main() -> int:
         return 1 if show(pool.map, seeds) else 0
 
 
-def show(run: Callable[..., list[object]], seeds: list[int]) -> list[str]:
+def show(run: Callable[..., list[Any]], seeds: list[int]) -> list[str]:
     """Play and print everything; return what is missed."""
     found: list[str] = []
-    rows = run(row_of, [(who, case) for case in CASES for who in (OURS, PEER)], 1)
+    rows: list[Worst] = run(row_of, [(who, case) for case in CASES for who in (OURS, PEER)], 1)
     for number, case in enumerate(CASES):
-        found += show_case(case, rows[2 * number], rows[2 * number + 1])  # type: ignore[arg-type]  # as row_of returns
-    days = run(day_of, [(who, seed) for seed in seeds for who in (OURS, PEER)], 1)
+        found += show_case(case, rows[2 * number], rows[2 * number + 1])
+    days: list[Day] = run(day_of, [(who, seed) for seed in seeds for who in (OURS, PEER)], 1)
     for number, seed in enumerate(seeds):
-        found += show_day(seed, days[2 * number], days[2 * number + 1])  # type: ignore[arg-type]  # as day_of returns
+        found += show_day(seed, days[2 * number], days[2 * number + 1])
     print("all targets met" if not found else f"{len(found)} missed")
     return found
 

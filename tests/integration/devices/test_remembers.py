@@ -48,9 +48,14 @@ async def boosted(service: World) -> None:
     await bucket.put("home", encode(OverrideRecord(site="home", items=(item,))))
 
 
-async def test_a_boost_that_is_done_stays_done(emulators: Any) -> None:
+async def a_tank(emulators: Any) -> str:
+    """Return the site file's lines of a tank whose rod an emulated plug switches."""
     device = await emulators(ShellyPlug(PlugWorld(1990.0)))
-    tank = f"type: tank, power_w: 2000, temperature: t, mode: solar_only, driver: shelly, host: '{device.address}'"
+    return f"type: tank, power_w: 2000, temperature: t, mode: solar_only, driver: shelly, host: '{device.address}'"
+
+
+async def test_a_boost_that_is_done_stays_done(emulators: Any) -> None:
+    tank = await a_tank(emulators)
     network = MemoryNetwork()
     async with running(run, network=network) as service:
         await service.apply(site_with(tank))
@@ -67,8 +72,7 @@ async def test_a_boost_that_is_done_stays_done(emulators: Any) -> None:
 
 
 async def test_another_meter_is_another_tank(emulators: Any) -> None:
-    device = await emulators(ShellyPlug(PlugWorld(1990.0)))
-    tank = f"type: tank, power_w: 2000, temperature: t, mode: solar_only, driver: shelly, host: '{device.address}'"
+    tank = await a_tank(emulators)
     network = MemoryNetwork()
     async with running(run, network=network) as service:
         await service.apply(site_with(tank))
