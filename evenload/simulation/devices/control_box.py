@@ -1,6 +1,5 @@
 """Control boxes and ripple control receivers as feeds of outside limits see them: contacts, and a limit over HTTP."""
 
-import asyncio
 from typing import Any
 
 from aiohttp import web
@@ -8,6 +7,7 @@ from pymodbus.constants import ExcCodes
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
+from evenload.simulation.devices.modbus import listening
 from evenload.simulation.devices.server import HttpEmulator
 
 READ_COILS, READ_DISCRETE, READ_HOLDING = 1, 2, 3
@@ -63,10 +63,7 @@ class ModbusBox:
         words = SimData(0, count=BITS, values=0, datatype=DataType.REGISTERS)
         device = SimDevice(id=self.unit, simdata=([bits], [bits], [words], [words]), action=self._answer)
         self._server = ModbusTcpServer(device, address=(host, port))
-        await self._server.serve_forever(background=True)
-        transport = self._server.transport
-        assert isinstance(transport, asyncio.Server), "it listens on TCP"
-        self.host, self.port = host, transport.sockets[0].getsockname()[1]
+        self.host, self.port = host, await listening(self._server)
 
     async def stop(self) -> None:
         """Stop listening and cut what is connected."""

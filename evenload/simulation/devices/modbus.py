@@ -41,6 +41,14 @@ class GoldenDump(Struct, frozen=True, kw_only=True):
     live: Mapping[Kind, Mapping[int, list[Any]]]
 
 
+async def listening(server: ModbusTcpServer) -> int:
+    """Start a server; return its port."""
+    await server.serve_forever(background=True)
+    transport = server.transport
+    assert isinstance(transport, asyncio.Server), "it listens on TCP"
+    return int(transport.sockets[0].getsockname()[1])
+
+
 def golden(name: str) -> GoldenDump:
     """Return the golden dump `name`."""
     found = yaml.safe_load((GOLDEN / f"{name}.yaml").read_text(encoding="utf-8"))
@@ -118,10 +126,7 @@ class ModbusDevice:
             action=self._answer,
         )
         self._server = ModbusTcpServer(device, address=(host, port), trace_connect=self._connected)
-        await self._server.serve_forever(background=True)
-        transport = self._server.transport
-        assert isinstance(transport, asyncio.Server), "it listens on TCP"
-        self.host, self.port = host, transport.sockets[0].getsockname()[1]
+        self.host, self.port = host, await listening(self._server)
 
     async def stop(self) -> None:
         """Stop listening and cut what is connected."""

@@ -36,14 +36,15 @@ async def samples(plan: MeterPlan, access: Access) -> AsyncGenerator[RawSample, 
         stop = await home.watch(frozenset(entities.values()), woken.set)
         try:
             while True:
-                await _woken(woken, plan.period_s)
-                _raise_when_away(home, entities)
+                await changed(woken, plan.period_s)
+                raise_when_away(home, entities)
                 yield to_sample(entities, home.states)
         finally:
             stop()
 
 
-async def _woken(woken: asyncio.Event, period_s: float) -> None:
+async def changed(woken: asyncio.Event, period_s: float) -> None:
+    """Return after a change and what comes with it, or after the period."""
     try:
         async with asyncio.timeout(period_s):
             await woken.wait()
@@ -53,7 +54,8 @@ async def _woken(woken: asyncio.Event, period_s: float) -> None:
     woken.clear()
 
 
-def _raise_when_away(home: Home, entities: Mapping[str, str]) -> None:
+def raise_when_away(home: Home, entities: Mapping[str, str]) -> None:
+    """Raise `DeviceError` when Home Assistant, one of the entities, or what stands behind all of them is away."""
     if not home.connected:
         raise DeviceError("silent", str(home.address), home.trouble, "check that Home Assistant runs")
     missing = [entity for entity in entities.values() if entity not in home.states]

@@ -7,11 +7,10 @@ import asyncio
 from collections.abc import AsyncGenerator
 
 from evenload.devices.access import Access
-from evenload.devices.errors import DeviceError
-from evenload.devices.homeassistant import EntityState, Home, home_address
+from evenload.devices.homeassistant import EntityState, home_address
 from evenload.devices.secrets import read_secret
 from evenload.site.limit_drivers import HomeassistantLimit
-from services.meter_ingest.drivers.homeassistant import AWAY, CONNECT_WAIT_S, converted
+from services.meter_ingest.drivers.homeassistant import CONNECT_WAIT_S, changed, converted, raise_when_away
 from services.meter_ingest.limit_config import LimitPlan
 from services.meter_ingest.limit_feed import Said
 
@@ -25,30 +24,11 @@ async def samples(plan: LimitPlan, access: Access) -> AsyncGenerator[Said, None]
         stop = await home.watch(frozenset({options.entity}), woken.set)
         try:
             while True:
-                await _woken(woken, plan.period_s)
-                yield said_of(_state(home, options.entity), is_contact=plan.terms.contact_w is not None)
+                await changed(woken, plan.period_s)
+                raise_when_away(home, {"entity": options.entity})
+                yield said_of(home.states[options.entity], is_contact=plan.terms.contact_w is not None)
         finally:
             stop()
-
-
-async def _woken(woken: asyncio.Event, period_s: float) -> None:
-    try:
-        async with asyncio.timeout(period_s):
-            await woken.wait()
-    except TimeoutError:
-        pass
-    woken.clear()
-
-
-def _state(home: Home, entity: str) -> EntityState:
-    if not home.connected:
-        raise DeviceError("silent", str(home.address), home.trouble, "check that Home Assistant runs")
-    state = home.states.get(entity)
-    if state is None:
-        raise DeviceError("silent", str(home.address), f"there is no {entity}", "correct the entity's name")
-    if state.text in AWAY:
-        raise DeviceError("silent", str(home.address), f"{entity} is {state.text}", "see to its device")
-    return state
 
 
 def said_of(state: EntityState, *, is_contact: bool) -> Said:
