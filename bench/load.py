@@ -99,7 +99,7 @@ class Load:
         house.setpoint_a[number] = setpoint.setpoint_a
         self._heard(house, number, setpoint.epoch)
         self.seen.setpoints += 1
-        if lowered and house.over_since_s is not None:
+        if lowered and house.phases[number] == 0 and house.over_since_s is not None:
             if self.measuring:
                 self.seen.took_s.append(time.monotonic() - house.over_since_s)
             house.over_since_s = None
@@ -136,7 +136,8 @@ class Load:
             current_a[phase] += drawn_a
         if over:
             current_a[0] = max(current_a[0], BREAKER_A - MARGIN_A + OVER_A)
-        house.over_since_s = time.monotonic() if over and any(house.setpoint_a) else None
+        drawn_there = any(drawn_a for phase, drawn_a in zip(house.phases, house.setpoint_a, strict=True) if phase == 0)
+        house.over_since_s = time.monotonic() if over and drawn_there else None
         current = PerPhase(l1=current_a[0], l2=current_a[1], l3=current_a[2])
         event = MeterReading(site=house.name, meter="p1", role="grid", measured_at=datetime.now(UTC), current_a=current)
         self.bus.publish(subjects.reading(house.name, "p1"), event)
