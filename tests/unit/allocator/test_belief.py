@@ -160,7 +160,7 @@ def test_a_larger_reading_ends_the_doubt_in_the_unit() -> None:
 
 
 def test_a_grid_that_a_battery_nulls_is_not_taken_for_a_wrong_unit() -> None:
-    """The battery is not in the site file: that what the car draws does not come from the grid meter is told as such."""
+    """The battery is not in the site file: that the grid meter does not show what the car draws is told as such."""
     home = Home(site({"car": evse()}))
     for second in range(300):
         home.reads["p1"] = {"current_a": on_all(0.02 if second % 3 else -0.03)}
