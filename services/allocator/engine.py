@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from evenload.contracts.events import Alert, Decision, LoadDecision, Setpoint
 from services.allocator.around import latched, no_grid, surroundings, with_battery
+from services.allocator.balance import balanced, drawn_below
 from services.allocator.belief import Grid, Sides, read_grid, read_sides
 from services.allocator.cuts import SHORT_S, Cut, Scene, cuts, remembered
 from services.allocator.disagreement import compared
@@ -154,6 +155,7 @@ def _scene(plan: Plan, memory: Memory, facts: Facts, seen: tuple[Grid, Sides, fl
         wrong = inverted or is_frozen(memory, sides, news) or reads_a_thousandth(memory, grid)
         memory, grid = doubted(memory, grid, now_s, frozen=wrong)
         memory = compared(memory, grid, now_s)
+        memory, grid = balanced(plan, memory, grid, (sides, drawn_below(plan, memory, facts, draws), now_s))
 
     def seen_with(draws_ma: Phases, lowest: bool) -> Surroundings:
         if grid.health == "failsafe" and grid.age_s is None:

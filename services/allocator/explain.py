@@ -23,6 +23,7 @@ from evenload.contracts.events import (
     Severity,
     Timer,
 )
+from services.allocator.balance import shortfall_words
 from services.allocator.belief import (
     SIDE_METER_S,
     Sides,
@@ -348,6 +349,13 @@ def _grid_standing(said: Said) -> list[tuple[str, str, str, str]]:
         found.append(("grid_doubted", about, text, "restart the meter; check where it is mounted"))
     if said.memory.disagree_s is not None:
         found.append(_disagreement(said))
+    if said.memory.underread_s is not None:
+        words = shortfall_words(scene.grid) or "says less than what is measured below it"
+        remedy = (
+            "compare it with the fuse box: its unit (`scale`), its transformers, `phases` of it and of the loads; who"
+            " produces without a meter needs one with `role: solar`, or `inverter: {max_w: …}`"
+        )
+        found.append(("grid_reads_low", about, f"{words}: the higher counts until they agree", remedy))
     return found
 
 
