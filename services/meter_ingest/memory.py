@@ -27,6 +27,8 @@ FROZEN_AFTER_OTHERS_S = 3_600.0
 FLOWING_W = 100.0
 MAX_OLD_IN_A_ROW = 3
 """After so many older stamps in a row the source's clock or counter has stepped back, and is followed."""
+ORDER_SAMPLES, OLD_TO_TELL = 60, 4
+"""So many older samples among the last ones are told; one more than a source brings that merely counts anew."""
 
 
 class MeterMemory(Struct, frozen=True, kw_only=True):
@@ -40,6 +42,8 @@ class MeterMemory(Struct, frozen=True, kw_only=True):
     seq: int | None = None
     taken_at: datetime | None = None
     old_in_a_row: int = 0
+    old_bits: int = 0
+    """Which of the last `ORDER_SAMPLES` samples were dropped as older: one bit each, the newest lowest."""
     moved_s: float | None = None
     """When the sample last changed."""
     mark: RawSample | None = None
@@ -79,7 +83,21 @@ def is_older(memory: MeterMemory, raw: RawSample) -> bool:
 
 def after_older(memory: MeterMemory) -> MeterMemory:
     """Return the memory after a sample that was dropped as older."""
-    return structs.replace(memory, old_in_a_row=memory.old_in_a_row + 1)
+    return structs.replace(memory, old_in_a_row=memory.old_in_a_row + 1, old_bits=_shifted(memory.old_bits) | 1)
+
+
+def _shifted(bits: int) -> int:
+    return bits << 1 & (1 << ORDER_SAMPLES) - 1
+
+
+def old_samples(memory: MeterMemory) -> int:
+    """Return how many of the last `ORDER_SAMPLES` samples were dropped as older."""
+    return memory.old_bits.bit_count()
+
+
+def is_disordered(memory: MeterMemory, *, told: bool) -> bool:
+    """Tell whether samples come out of order (faults.md A8); once `told`, until none was for `ORDER_SAMPLES`."""
+    return old_samples(memory) >= (1 if told else OLD_TO_TELL)
 
 
 def after_sample(memory: MeterMemory, raw: RawSample, now_s: float) -> MeterMemory:
@@ -94,6 +112,7 @@ def after_sample(memory: MeterMemory, raw: RawSample, now_s: float) -> MeterMemo
         seq=raw.seq,
         taken_at=raw.taken_at,
         old_in_a_row=0,
+        old_bits=_shifted(memory.old_bits),
         moved_s=now_s if moved else memory.moved_s,
         mark=mark,
     )

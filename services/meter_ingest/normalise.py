@@ -71,7 +71,9 @@ class _Taken(Struct, frozen=True):
 def normalise(plan: MeterPlan, memory: MeterMemory, raw: RawSample, now: Now) -> tuple[MeterMemory, Normalised]:
     """Return the next memory and the reading, or why there is none."""
     if remembered.is_older(memory, raw):
-        return remembered.after_older(memory), Normalised(refused="old")
+        memory = remembered.after_older(memory)
+        memory, alerts = _tell(plan, memory, _disorder(memory), now)
+        return memory, Normalised(alerts=alerts, refused="old")
     sample = read_sample(plan, raw)
     refusal = _refusal(plan, sample)
     if refusal is not None:
@@ -126,7 +128,7 @@ def _refusal(plan: MeterPlan, sample: Sample) -> tuple[str, str] | None:
 def _standing(taken: _Taken) -> dict[str, str | None]:
     """Return the troubles of a sample that is good enough to be a reading."""
     plan, sample = taken.plan, taken.sample
-    found: dict[str, str | None] = {}
+    found = _disorder(taken.memory)
     if sample.faults:
         found[told.GARBAGE] = _faults_text(sample)
     missing = [phase for phase in plan.site_phases if not _known(sample.current_a, phase)]
@@ -139,6 +141,14 @@ def _standing(taken: _Taken) -> dict[str, str | None]:
     if abs(taken.skew) > MAX_SKEW:
         found[told.CLOCK] = f"its clock is {taken.skew.total_seconds():+.0f} s from ours"
     return found
+
+
+def _disorder(memory: MeterMemory) -> dict[str, str | None]:
+    """Return the trouble of samples that come late, twice or out of order, if it stands."""
+    if not remembered.is_disordered(memory, told=memory.told.get(told.ORDER, False)):
+        return {}
+    count, last = remembered.old_samples(memory), remembered.ORDER_SAMPLES
+    return {told.ORDER: f"{count} of its last {last} samples were older than, or the same as, one before them"}
 
 
 def _known(values: PerPhase | None, phase: str) -> bool:

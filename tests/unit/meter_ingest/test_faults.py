@@ -128,6 +128,29 @@ def test_samples_out_of_order_are_dropped_and_a_restarted_source_is_followed() -
     assert refused == ["", "", "old", "old", "", "", "old", "old", "old", "", ""]
 
 
+def disorder(*seqs: int) -> list[bool]:
+    """Return how the alert about the order of samples is raised and cleared by samples with these counts."""
+    memory, told = MeterMemory(), list[Alert]()
+    for second, seq in enumerate(seqs):
+        memory, outcome = normalise(GRID, memory, structs.replace(with_power(seq, 10, 10), seq=seq), at(second))
+        told += [alert for alert in outcome.alerts if alert.kind == "meter_order"]
+    assert all(alert.text and "once" in alert.remedy for alert in told if alert.active)
+    return [alert.active for alert in told]
+
+
+def test_samples_that_come_out_of_order_are_told_until_none_does_for_long() -> None:
+    """A8: the fourth older one among the last sixty raises it, sixty in order clear it: it never flaps between."""
+    doubled = (1, 2, 2, 3, 3, 4, 4, 5)
+    assert disorder(*doubled) == [False]
+    assert disorder(*doubled, 5) == [False, True]
+    assert disorder(*doubled, 5, *range(6, 66)) == [False, True, False]
+    assert disorder(*doubled, 5, *range(6, 65), 64, *range(65, 124)) == [False, True]
+
+
+def test_a_source_that_counts_anew_is_not_told_as_disorder() -> None:
+    assert disorder(7, 8, 1, 2, 3, 4, *range(5, 90), 1, 2, 3, 4, 5) == [False]
+
+
 def test_a_spike_is_a_value_like_any_other() -> None:
     """A10: raises are filtered and cuts are not, where it is decided; a meter's peak is never smoothed away."""
     _, outcome, told = play(Case("A10", (with_power(15_000, 460, 690),), ""))
