@@ -34,6 +34,7 @@ from evenload.simulation.devices import (
 from evenload.simulation.devices import living_assistant as assistant
 from evenload.simulation.devices.broker import MISSING, Mosquitto, OnBroker, find_mosquitto
 from evenload.simulation.devices.dsmr_cable import DsmrCable
+from evenload.simulation.devices.goodwe_dongle import GoodweDongle
 from evenload.simulation.devices.live import Home
 from evenload.simulation.devices.modbus import ModbusDevice, golden, golden_names
 from evenload.simulation.devices.shelly import ShellyTwoRelays
@@ -169,6 +170,9 @@ KINDS: Mapping[str, Kind] = {
         "driver: dsmr_serial",
         at=", port: {}",
         extra=("serial", "serial"),
+    ),
+    "goodwe-udp": Kind(
+        lambda world: GoodweDongle(GOODWE, world.home), ("p1", "pv", "bat"), "driver: goodwe, over: udp"
     ),
     "http-json": Kind(lambda world: JsonMeter(world.grid), ("p1",), JSON_KEYS, at=", url: 'http://{}/meter'"),
     "modbus": Kind(lambda world: ModbusDevice(GOODWE, world.home), ("p1", "pv", "bat"), REGISTER_KEYS),

@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import tempfile
 import tty
 from contextlib import suppress
+from pathlib import Path
 
 from evenload.runtime.ending import ended
 from evenload.simulation.devices.dsmr import SECOND_METER, telegram_of
@@ -19,8 +21,9 @@ class DsmrCable:
         self._home, self.sent = home, SECOND_METER.encode()
         self._ends: tuple[int, int] | None = None
         self._sending: asyncio.Task[None] | None = None
-        self.address = ""
-        """The name under /dev, while it is plugged in."""
+        self._folder = tempfile.TemporaryDirectory(prefix="evenload-cable-")
+        self.address = str(Path(self._folder.name) / "cable")
+        """A name that stays, as those under /dev/serial/by-id do; it is there while the cable is plugged in."""
 
     async def start(self) -> None:
         """Plug it in."""
@@ -28,11 +31,20 @@ class DsmrCable:
         tty.setraw(theirs)
         # Nobody may read yet: a full line loses telegrams, as a cable does, and holds nobody up.
         os.set_blocking(ours, False)
-        self.address = os.ttyname(theirs)
+        Path(self.address).symlink_to(os.ttyname(theirs))
         self._sending = asyncio.create_task(self._send(ours), name="dsmr cable")
 
     async def stop(self) -> None:
-        """Pull it out."""
+        """Pull it out for good."""
+        await self.go_offline()
+        self._folder.cleanup()
+
+    async def come_back(self) -> None:
+        """Plug it in again."""
+        await self.start()
+
+    async def go_offline(self) -> None:
+        """Pull it out: whoever reads is told by the system."""
         if self._sending is not None:
             await ended(self._sending)
             self._sending = None
@@ -40,6 +52,7 @@ class DsmrCable:
             for end in self._ends:
                 os.close(end)
             self._ends = None
+            Path(self.address).unlink()
 
     async def _send(self, ours: int) -> None:
         while True:

@@ -245,6 +245,15 @@ async def test_a_cable_without_telegrams_is_silent_and_comes_back(
     await service.heard.reading()
 
 
+async def test_a_cable_that_is_pulled_out_is_missed_and_comes_back(cable: DsmrCable, service: World) -> None:
+    await service.apply(meter_site(f"driver: dsmr_serial, timeout_s: 20, port: {cable.address}"))
+    await service.heard.reading()
+    await cable.go_offline()
+    await service.heard.alert("meter_silent")
+    await cable.come_back()
+    await service.heard.reading()
+
+
 async def test_a_port_that_is_not_there_is_named(service: World) -> None:
     await service.apply(meter_site("driver: dsmr_serial, port: /dev/ttyNONE"))
     assert "/dev/ttyNONE" in (await service.heard.alert("meter_silent")).text
