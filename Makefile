@@ -162,6 +162,11 @@ wiring: setup  ## DAYS=100 HOMES=3: wrong wiring found, right wiring left alone,
 .PHONY: takeover
 takeover: setup  ## N=20: allocators killed, paused, ended under load: takeover times, stale setpoints
 	@$(BIN)/python -m bench.takeover --rounds $(or $(N),20)
+
+.PHONY: upgrade
+upgrade: setup  ## FROM=c87c961: an older revision's home, upgraded to this one while a car charges, and back
+	@$(BIN)/python -m tests.upgrade --from $(or $(FROM),c87c961) $(if $(KEEP),--keep $(KEEP))
+
 .PHONY: load
 load: setup  ## SITES=1000 LOADS=10 ALLOCATORS=2 MOVE=1: many sites at once: reading to setpoint, CPU, memory, moves
 	@$(BIN)/python -m bench.load --sites $(or $(SITES),1000) --loads $(or $(LOADS),10) --allocators $(or $(ALLOCATORS),2) \
