@@ -30,8 +30,7 @@ RULES: dict[str, AlertRule] = {
     COUNTER: AlertRule("info", "nothing to do when the meter was exchanged or reset; else look at its readings"),
     ORDER: AlertRule(
         "warning",
-        "a gateway keeps, resends or doubles messages: let one source send each value once, as it is measured (MQTT:"
-        " QoS 0, no queue); readings are made of the newer samples only",
+        "let one sender only write to its topic or address: end the second gateway, bridge or replay of old messages",
     ),
     CLOCK: AlertRule("info", "set the device's clock (NTP); readings are used by the time they arrive"),
 }
