@@ -144,8 +144,24 @@ loads:
     phases: [L1]
 ```
 
-* Tapo plugs and newer Kasa firmware speak another protocol, which is not supported: use Home Assistant's MQTT or
-  WebSocket for them.
+* **Not supported:** all Tapo plugs (P100, P105, P110, P115 …), Kasa models with Matter (KP125M, EP25 from version 2.6)
+  and Kasa plugs whose firmware has closed port 9999. They speak encrypted protocols (KLAP, later TPAP) with the
+  password of TP-Link's cloud. `evenload probe tplink HOST --plug` gets no answer from them. Add such a plug to Home
+  Assistant (TP-Link Smart Home) and use its switch:
+
+```yaml
+loads:
+  heater:
+    type: plug
+    driver: homeassistant
+    host: 192.168.1.10
+    token_file: home-assistant.key
+    entity: switch.heater
+    power_entity: sensor.heater_current_consumption
+    power_w: 2000
+    phases: [L1]
+```
+
 * It has no timer that we use: without the service it stays as it is.
 """
 TUYA = """Tuya plugs by their local protocol. Needs `pip install 'evenload[tuya]'`.
