@@ -11,12 +11,14 @@ from typing import Any, Literal, Protocol
 from msgspec import Struct, field
 
 from evenload.simulation.devices import (
+    DsmrCable,
     DsmrPort,
     Enphase,
     Fronius,
     HomewizardKwh,
     HomewizardP1,
     HomewizardSocket,
+    JsonMeter,
     KasaPlug,
     MqttThing,
     PlugWorld,
@@ -24,6 +26,7 @@ from evenload.simulation.devices import (
     ShellyGen1Plug,
     ShellyPlug,
     ShellyPro3em,
+    ShellyTwoRelays,
     TasmotaHead,
     TasmotaMeter,
     TasmotaMqtt,
@@ -49,7 +52,7 @@ class Emulator(Protocol):
         """Where it listens."""
 
     async def start(self) -> None:
-        """Listen."""
+        """Begin to speak."""
 
     async def stop(self) -> None:
         """Stop listening."""
@@ -77,12 +80,14 @@ class Kind(Struct, frozen=True):
     secret_file: str = ""
     extra: tuple[str, str] = ("", "")
     """Module that its driver imports, and the extra to install."""
+    at: str = "host: '{}'"
+    """How the site file names its address."""
 
     def line(self, place: Place, address: str) -> str:
         """Return its keys in the site file."""
         keys = self.keys if isinstance(self.keys, str) else self.keys[place]
         secret = f", {self.secret_file}" if self.secret_file else ""
-        return keys + secret + ("" if self.on_broker else f", host: '{address}'")
+        return keys + secret + ("" if self.on_broker else f", {self.at.format(address)}")
 
 
 def _meter(make: Callable[[MeterProvider], Any], keys: str) -> Kind:
@@ -95,10 +100,9 @@ def _plug(make: Callable[[PlugWorld], Any], keys: str) -> Kind:
 
 def _modbus(name: str) -> Kind:
     dump = golden(name)
-    driver = "sunspec" if name.startswith("sunspec") else name
     one_phase = len(dump.phases) == 1  # the home has three, and its grid meter must tell each
     places = tuple(place for place, role in ROLES.items() if role in dump.expect and not (one_phase and place == "p1"))
-    return Kind(lambda world: ModbusDevice(dump, world.home), places, f"driver: {driver}, unit: {dump.unit}")
+    return Kind(lambda world: ModbusDevice(dump, world.home), places, f"{dump.keys}, unit: {dump.unit}")
 
 
 def _mqtt(world: World) -> OnBroker:
@@ -123,6 +127,10 @@ MQTT_KEYS: Mapping[Place, str] = {
     "pv": "driver: mqtt, topic: roof/sun, fields: {power_w: watts}",
     "bat": "driver: mqtt, topic: cellar/battery, fields: {power_w: watts, soc_pct: level}",
 }
+JSON_KEYS = (
+    "driver: http_json, scale: 1000, fields: {power_l1_w: 'phases[0].kw', power_l2_w: 'phases[1].kw',"
+    " power_l3_w: 'phases[2].kw', voltage_l1_v: 'phases[0].volt', power_w: total.kw, import_wh: total.in_kwh}"
+)
 ASSISTANT_KEYS: Mapping[Place, str] = {
     "p1": f"driver: homeassistant, {assistant.GRID}",
     "pv": f"driver: homeassistant, {assistant.SUN}",
@@ -143,12 +151,21 @@ KINDS: Mapping[str, Kind] = {
     "tasmota": _meter(TasmotaMeter, "driver: tasmota"),
     "tasmota-head": _meter(TasmotaHead, "driver: tasmota"),
     "dsmr": Kind(lambda world: DsmrPort("", home=world.grid), ("p1",), "driver: dsmr"),
+    "dsmr-serial": Kind(
+        lambda world: DsmrCable("", home=world.grid),
+        ("p1",),
+        "driver: dsmr_serial",
+        extra=("serial", "serial"),
+        at="port: '{}'",
+    ),
+    "http-json": Kind(lambda world: JsonMeter(world.grid), ("p1",), JSON_KEYS, at="url: 'http://{}/meter'"),
     "fronius": Kind(lambda world: Fronius(world.grid, world.home), ("p1", "pv", "bat"), "driver: fronius"),
     "enphase": Kind(lambda world: Enphase(world.grid, home=world.home), ("p1", "pv"), "driver: enphase, secure: false"),
     "shelly-plug": _plug(ShellyPlug, "driver: shelly"),
     "shelly-gen1-plug": _plug(ShellyGen1Plug, "driver: shelly, generation: 1"),
     "tasmota-plug": _plug(TasmotaPlug, "driver: tasmota"),
     "homewizard-socket": _plug(HomewizardSocket, "driver: homewizard"),
+    "sg-ready": _plug(ShellyTwoRelays, "driver: sg_ready"),
     "tplink-plug": _plug(KasaPlug, "driver: tplink"),
     "tuya-plug": Kind(
         lambda world: TuyaPlug(world.plug, world.secret),

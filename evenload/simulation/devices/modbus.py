@@ -1,6 +1,6 @@
 """A device behind Modbus TCP: a real server over registers that were written down by hand (`golden/*.yaml`).
 
-A golden file says which device it is, its unit id, `phases` where it has one only, its `holding` and `input` registers,
+A golden file says which device it is, its unit id, `keys` in the site file where its driver has another name, `phases` where it has one only, its `holding` and `input` registers,
 `zeros` (those that are there and matter to nobody), `night` (what is other then), per role what must come out, worked
 out by hand from the maker's papers, and `live`, where a living home's values stand.
 """
@@ -31,6 +31,8 @@ class GoldenDump(Struct, frozen=True, kw_only=True):
     """One device's registers as written down."""
 
     device: str
+    keys: str
+    """Its driver in the site file, with the keys that this device needs."""
     unit: int
     phases: tuple[str, ...]
     """Site phases it measures; all three unless it says otherwise."""
@@ -55,6 +57,7 @@ def golden(name: str) -> GoldenDump:
     night = found.get("night", {})
     return GoldenDump(
         device=found["device"],
+        keys=found.get("keys", f"driver: {name}"),
         unit=found["unit"],
         phases=tuple(found.get("phases", ("L1", "L2", "L3"))),
         registers=_with_zeros(_registers(found), found.get("zeros", {})),

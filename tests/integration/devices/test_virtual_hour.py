@@ -18,8 +18,8 @@ PACE = 240.0
 HOUR_S, PERIOD_S, LIMIT_S = 3_600.0, 20.0, 60.0
 GRID_W, SOLAR_W, BATTERY_W, SOC_PCT = (2_300.0, -1_150.0, 460.0), 4_300.0, -1_500.0, 81.0
 GRID_METER = "huawei"
-SPEAK_FIRST = ("homeassistant", "mqtt", "tasmota-mqtt")
-"""They tell each second whatever is asked; test_one_of_each has them at a pace that a broker keeps."""
+SPEAK_FIRST = ("dsmr-serial", "homeassistant", "mqtt", "tasmota-mqtt")
+"""They tell each second whatever is asked; test_one_of_each has them at a pace that a broker or a cable keeps."""
 WOBBLE_W = 12.0
 """No house stands still; a meter that tells the same for long is found frozen."""
 COARSEST_W = {"sofar_pv": 100.0}
