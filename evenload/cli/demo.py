@@ -29,8 +29,8 @@ Examples:
 The home is simulated: sun and clouds, house, battery, cars. Its stations are OCPP clients on WebSockets, its meter and
 plug answer on HTTP; everything else is what runs in production. Nothing is kept: data go to a temporary folder.
 \b
---with takes every driver of a meter and of a plug. Drivers that set a power (tanks, modulating heaters) and feeds of limits
-are not among them: the home's heater is on or off, and it has no grid operator.
+--with takes every driver of a meter and of a plug. Drivers that set a power (tanks, modulating heaters) and feeds of
+limits are not among them: the home's heater is on or off, and it has no grid operator.
 """
 
 
