@@ -12,7 +12,7 @@ from evenload.cli.launch import OUTWARD, SERVICES, Launch, keep_running, log_of
 from evenload.cli.ports import free_port
 from evenload.cli.running import default_data_dir
 from evenload.cli.supervisor import Child
-from evenload.simulation.demo_devices import NAMES, missing
+from evenload.simulation.demo_devices import NAMES, NOT_HERE, missing
 from evenload.simulation.station_faults import FAULTS
 
 EXAMPLES = """\b
@@ -28,9 +28,6 @@ Examples:
 \b
 The home is simulated: sun and clouds, house, battery, cars. Its stations are OCPP clients on WebSockets, its meter and
 plug answer on HTTP; everything else is what runs in production. Nothing is kept: data go to a temporary folder.
-\b
---with takes every driver of a meter and of a plug. Drivers that set a power (tanks, modulating heaters) and feeds of
-limits are not among them: the home's heater is on or off, and it has no grid operator.
 """
 
 
@@ -43,7 +40,7 @@ limits are not among them: the home's heater is on or off, and it has no grid op
     multiple=True,
     type=click.Choice(NAMES),
     metavar="DEVICE",
-    help=f"A device in place of the home's usual ones; may be repeated. One of {', '.join(NAMES)}.",
+    help=f"A device in place of the home's usual ones; may be repeated. One of {', '.join(NAMES)}. {NOT_HERE}",
 )
 @click.option("--fault", metavar="NAME", help="The wallbox behaves as such stations in the field do.")
 @click.option("--faults", is_flag=True, help="List what --fault takes, and end.")

@@ -11,7 +11,6 @@ from typing import Any, Literal, Protocol
 from msgspec import Struct, field
 
 from evenload.simulation.devices import (
-    DsmrCable,
     DsmrPort,
     Enphase,
     Fronius,
@@ -26,7 +25,6 @@ from evenload.simulation.devices import (
     ShellyGen1Plug,
     ShellyPlug,
     ShellyPro3em,
-    ShellyTwoRelays,
     TasmotaHead,
     TasmotaMeter,
     TasmotaMqtt,
@@ -35,8 +33,11 @@ from evenload.simulation.devices import (
 )
 from evenload.simulation.devices import living_assistant as assistant
 from evenload.simulation.devices.broker import MISSING, Mosquitto, OnBroker, find_mosquitto
+from evenload.simulation.devices.dsmr_cable import DsmrCable
+from evenload.simulation.devices.goodwe_dongle import GoodweDongle
 from evenload.simulation.devices.live import Home
 from evenload.simulation.devices.modbus import ModbusDevice, golden, golden_names
+from evenload.simulation.devices.shelly import ShellyTwoRelays
 from evenload.simulation.devices.tuya import TuyaPlug
 from evenload.simulation.devices.world import MeterProvider
 
@@ -52,7 +53,7 @@ class Emulator(Protocol):
         """Where it listens."""
 
     async def start(self) -> None:
-        """Begin to speak."""
+        """Listen."""
 
     async def stop(self) -> None:
         """Stop listening."""
@@ -70,24 +71,24 @@ class World(Struct, frozen=True):
 
 
 class Kind(Struct, frozen=True):
-    """One kind of device: how it is made, the places it can take, and its keys beside `host`, by place where they
-    differ."""
+    """One kind of device: how it is made, the places it can take, and its keys beside its address, by place where
+    they differ."""
 
     make: Callable[[World], Any]
     places: tuple[Place, ...]
     keys: str | Mapping[Place, str]
+    at: str = ", host: '{}'"
+    """How its address is written."""
     on_broker: bool = False
     secret_file: str = ""
     extra: tuple[str, str] = ("", "")
     """Module that its driver imports, and the extra to install."""
-    at: str = "host: '{}'"
-    """How the site file names its address."""
 
     def line(self, place: Place, address: str) -> str:
         """Return its keys in the site file."""
         keys = self.keys if isinstance(self.keys, str) else self.keys[place]
         secret = f", {self.secret_file}" if self.secret_file else ""
-        return keys + secret + ("" if self.on_broker else f", {self.at.format(address)}")
+        return keys + secret + ("" if self.on_broker else self.at.replace("{}", address))
 
 
 def _meter(make: Callable[[MeterProvider], Any], keys: str) -> Kind:
@@ -100,9 +101,10 @@ def _plug(make: Callable[[PlugWorld], Any], keys: str) -> Kind:
 
 def _modbus(name: str) -> Kind:
     dump = golden(name)
+    driver = "sunspec" if name.startswith("sunspec") else name
     one_phase = len(dump.phases) == 1  # the home has three, and its grid meter must tell each
     places = tuple(place for place, role in ROLES.items() if role in dump.expect and not (one_phase and place == "p1"))
-    return Kind(lambda world: ModbusDevice(dump, world.home), places, f"{dump.keys}, unit: {dump.unit}")
+    return Kind(lambda world: ModbusDevice(dump, world.home), places, f"driver: {driver}, unit: {dump.unit}")
 
 
 def _mqtt(world: World) -> OnBroker:
@@ -127,9 +129,18 @@ MQTT_KEYS: Mapping[Place, str] = {
     "pv": "driver: mqtt, topic: roof/sun, fields: {power_w: watts}",
     "bat": "driver: mqtt, topic: cellar/battery, fields: {power_w: watts, soc_pct: level}",
 }
+GOODWE = golden("goodwe")
+REGISTER_KEYS: Mapping[Place, str] = {
+    "p1": f"driver: modbus, unit: {GOODWE.unit}, registers: {{power_l1_w: holding 36019 int32 x-1,"
+    " power_l2_w: holding 36021 int32 x-1, power_l3_w: holding 36023 int32 x-1}",
+    "pv": f"driver: modbus, unit: {GOODWE.unit}, registers: {{power_w: holding 35105 uint32 + holding 35109 uint32}}",
+    "bat": f"driver: modbus, unit: {GOODWE.unit},"
+    " registers: {power_w: holding 35182 int32, soc_pct: holding 37007 uint16}",
+}
+"""Registers by hand, as of a make that has no driver of its own."""
 JSON_KEYS = (
-    "driver: http_json, scale: 1000, fields: {power_l1_w: 'phases[0].kw', power_l2_w: 'phases[1].kw',"
-    " power_l3_w: 'phases[2].kw', voltage_l1_v: 'phases[0].volt', power_w: total.kw, import_wh: total.in_kwh}"
+    "driver: http_json, scale: 1000,"
+    " fields: {power_l1_w: 'phases[0].kw', power_l2_w: 'phases[1].kw', power_l3_w: 'phases[2].kw'}"
 )
 ASSISTANT_KEYS: Mapping[Place, str] = {
     "p1": f"driver: homeassistant, {assistant.GRID}",
@@ -151,21 +162,25 @@ KINDS: Mapping[str, Kind] = {
     "tasmota": _meter(TasmotaMeter, "driver: tasmota"),
     "tasmota-head": _meter(TasmotaHead, "driver: tasmota"),
     "dsmr": Kind(lambda world: DsmrPort("", home=world.grid), ("p1",), "driver: dsmr"),
-    "dsmr-serial": Kind(
-        lambda world: DsmrCable("", home=world.grid),
-        ("p1",),
-        "driver: dsmr_serial",
-        extra=("serial", "serial"),
-        at="port: '{}'",
-    ),
-    "http-json": Kind(lambda world: JsonMeter(world.grid), ("p1",), JSON_KEYS, at="url: 'http://{}/meter'"),
     "fronius": Kind(lambda world: Fronius(world.grid, world.home), ("p1", "pv", "bat"), "driver: fronius"),
     "enphase": Kind(lambda world: Enphase(world.grid, home=world.home), ("p1", "pv"), "driver: enphase, secure: false"),
+    "dsmr-serial": Kind(
+        lambda world: DsmrCable(world.grid),
+        ("p1",),
+        "driver: dsmr_serial",
+        at=", port: {}",
+        extra=("serial", "serial"),
+    ),
+    "goodwe-udp": Kind(
+        lambda world: GoodweDongle(GOODWE, world.home), ("p1", "pv", "bat"), "driver: goodwe, over: udp"
+    ),
+    "http-json": Kind(lambda world: JsonMeter(world.grid), ("p1",), JSON_KEYS, at=", url: 'http://{}/meter'"),
+    "modbus": Kind(lambda world: ModbusDevice(GOODWE, world.home), ("p1", "pv", "bat"), REGISTER_KEYS),
+    "sg-ready": _plug(ShellyTwoRelays, "driver: sg_ready, relays: shelly"),
     "shelly-plug": _plug(ShellyPlug, "driver: shelly"),
     "shelly-gen1-plug": _plug(ShellyGen1Plug, "driver: shelly, generation: 1"),
     "tasmota-plug": _plug(TasmotaPlug, "driver: tasmota"),
     "homewizard-socket": _plug(HomewizardSocket, "driver: homewizard"),
-    "sg-ready": _plug(ShellyTwoRelays, "driver: sg_ready"),
     "tplink-plug": _plug(KasaPlug, "driver: tplink"),
     "tuya-plug": Kind(
         lambda world: TuyaPlug(world.plug, world.secret),
@@ -200,6 +215,12 @@ KINDS: Mapping[str, Kind] = {
     **{name: _modbus(name) for name in golden_names() if golden(name).live},
 }
 NAMES: tuple[str, ...] = tuple(sorted(KINDS))
+NOT_HERE = (
+    "Not there, for want of a place in this home: meters of one phase (it has three), tanks with several elements,"
+    " heaters whose power is set and heat pumps with four levels (it has a heater that is on or off), and limits from"
+    " outside."
+)
+"""Why a driver, or a way of one, cannot be asked for."""
 
 
 def missing(name: str) -> str | None:

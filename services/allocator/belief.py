@@ -21,6 +21,7 @@ from services.allocator.plan import MA, MASK_PHASES, Plan
 FREEZE_PERIODS, FREEZE_S, FAILSAFE_S = 2.5, 5.0, 12.0
 SOC_KEPT_S = 600.0
 SIDE_METER_S = 30.0
+_SIDES = ("solar", "battery", "inverter", "household")
 APART_MA, APART_PART = 1000, 10
 """Two meters may differ by 1 A, or by a tenth of the larger value."""
 _HEALTHS: tuple[Health, ...] = ("normal", "frozen", "failsafe")
@@ -74,7 +75,6 @@ class Sides(Struct, frozen=True, kw_only=True):
     """The household per phase as last found behind an asymmetric inverter."""
     made_ma: Phases | None
     """The most that sun and battery may put on each phase; None = nobody measures that."""
-    inputs: tuple[InputUsed, ...]
 
 
 def read_grid(plan: Plan, facts: Facts, now_s: float) -> Grid:
@@ -241,19 +241,30 @@ def used(
     return InputUsed(name=name, of=of, age_s=age_s, state=state, boot=event.boot, seq=event.seq, heard_s=heard.at_s)
 
 
-def _fresh(plan: Plan, facts: Facts, role: str, now_s: float) -> tuple[list[MeterReading], list[InputUsed]]:
-    readings, inputs = [], []
+def _is_stale(heard: Heard[MeterReading], now_s: float) -> bool:
+    return now_s - heard.at_s > max(FREEZE_PERIODS * heard.event.period_s, SIDE_METER_S)
+
+
+def _fresh(plan: Plan, facts: Facts, role: str, now_s: float) -> list[MeterReading]:
+    readings = []
     for name in meter_names(plan, facts, role):
         heard = facts.readings.get(name)
-        if heard is None:
-            inputs.append(used(name, None, 0.0, "missing"))
-            continue
-        age_s = max(0.0, now_s - heard.at_s)
-        stale = age_s > max(FREEZE_PERIODS * heard.event.period_s, SIDE_METER_S)
-        inputs.append(used(name, heard, age_s, "stale" if stale else "fresh"))
-        if not stale:
+        if heard is not None and not _is_stale(heard, now_s):
             readings.append(heard.event)
-    return readings, inputs
+    return readings
+
+
+def side_inputs(plan: Plan, facts: Facts, now_s: float) -> list[InputUsed]:
+    """Return what `read_sides` looked at, as a decision lists it."""
+    inputs = []
+    for role in _SIDES:
+        for name in meter_names(plan, facts, role):
+            heard = facts.readings.get(name)
+            if heard is None:
+                inputs.append(used(name, None, 0.0, "missing"))
+            else:
+                inputs.append(used(name, heard, now_s - heard.at_s, "stale" if _is_stale(heard, now_s) else "fresh"))
+    return inputs
 
 
 def _total_ma(plan: Plan, reading: MeterReading) -> int | None:
@@ -267,8 +278,12 @@ def _total_ma(plan: Plan, reading: MeterReading) -> int | None:
 
 
 def _sum_ma(plan: Plan, readings: list[MeterReading]) -> int | None:
-    totals = [total for total in (_total_ma(plan, reading) for reading in readings) if total is not None]
-    return sum(totals) if totals else None
+    sum_ma = None
+    for reading in readings:
+        total_ma = _total_ma(plan, reading)
+        if total_ma is not None:
+            sum_ma = total_ma + (sum_ma or 0)
+    return sum_ma
 
 
 def _per_phase_ma(plan: Plan, readings: list[MeterReading]) -> Phases | None:
@@ -285,10 +300,7 @@ def _per_phase_ma(plan: Plan, readings: list[MeterReading]) -> Phases | None:
 
 def read_sides(plan: Plan, facts: Facts, memory: Memory, now_s: float) -> Sides:
     """Return sun, battery, soc and household as far as they are fresh; soc is kept for ten minutes."""
-    solar, solar_in = _fresh(plan, facts, "solar", now_s)
-    battery, battery_in = _fresh(plan, facts, "battery", now_s)
-    inverter, inverter_in = _fresh(plan, facts, "inverter", now_s)
-    household, household_in = _fresh(plan, facts, "household", now_s)
+    solar, battery, inverter, household = [_fresh(plan, facts, role, now_s) for role in _SIDES]
     socs = [reading.soc_pct for reading in battery if reading.soc_pct is not None]
     soc_pct = sum(socs) / len(socs) if socs else None
     if soc_pct is None and now_s - memory.soc_s <= SOC_KEPT_S:
@@ -302,7 +314,6 @@ def read_sides(plan: Plan, facts: Facts, memory: Memory, now_s: float) -> Sides:
         household_ma=_per_phase_ma(plan, household),
         believed_ma=memory.household_ma,
         made_ma=_made_ma(plan, facts, {"solar": solar, "battery": battery, "inverter": inverter}),
-        inputs=tuple(solar_in + battery_in + inverter_in + household_in),
     )
 
 

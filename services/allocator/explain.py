@@ -24,7 +24,17 @@ from evenload.contracts.events import (
     Timer,
 )
 from services.allocator.balance import shortfall_words
-from services.allocator.belief import SIDE_METER_S, Sides, as_per_phase, health_of, main_first, meter_names, used, worse
+from services.allocator.belief import (
+    SIDE_METER_S,
+    Sides,
+    as_per_phase,
+    health_of,
+    main_first,
+    meter_names,
+    side_inputs,
+    used,
+    worse,
+)
 from services.allocator.cuts import Scene, settled_board
 from services.allocator.disagreement import in_words
 from services.allocator.facts import Facts, Heard
@@ -76,6 +86,9 @@ class Found(Struct, frozen=True, kw_only=True):
 
     events: tuple[Alert, ...]
     standing: tuple[tuple[str, str], ...]
+
+
+_NOTHING_FOUND = Found(events=(), standing=())
 
 
 @lru_cache(maxsize=512)
@@ -226,7 +239,7 @@ def _inputs(said: Said) -> tuple[InputUsed, ...]:
         used(name, limit, now_s - limit.at_s, "stale" if is_lapsed(limit, now_s) else "fresh")
         for name, limit in sorted(facts.limits.items())
     ]
-    return (*grid, *said.sides.inputs, *circuits, *loads, *limits)
+    return (*grid, *side_inputs(scene.plan, facts, now_s), *circuits, *loads, *limits)
 
 
 def _grid_inputs(said: Said) -> list[InputUsed]:
@@ -254,6 +267,8 @@ def _aged(
 def alerts(said: Said) -> Found:
     """Return alerts that begin or end now."""
     standing = {(kind, about): (text, remedy) for kind, about, text, remedy in _standing(said)}
+    if not standing and not said.memory.alerts:
+        return _NOTHING_FOUND
     before = set(said.memory.alerts)
     events = [_alert(said, key, True, standing[key]) for key in sorted(set(standing) - before)]
     events += [_alert(said, key, False, ("", "")) for key in sorted(before - set(standing))]

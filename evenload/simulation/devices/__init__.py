@@ -3,7 +3,7 @@
 Payloads are written down by hand as the devices send them, never made from the drivers' own tables.
 """
 
-from evenload.simulation.devices.dsmr import DsmrCable, DsmrPort
+from evenload.simulation.devices.dsmr import DsmrPort
 from evenload.simulation.devices.enphase import Enphase
 from evenload.simulation.devices.fronius import Fronius
 from evenload.simulation.devices.homewizard import HomewizardKwh, HomewizardP1, HomewizardSocket
@@ -11,13 +11,12 @@ from evenload.simulation.devices.json_meter import JsonMeter
 from evenload.simulation.devices.kasa import KasaPlug
 from evenload.simulation.devices.modbus import ModbusDevice
 from evenload.simulation.devices.mqtt_thing import MqttThing
-from evenload.simulation.devices.shelly import ShellyOnePhase, ShellyPlug, ShellyPro3em, ShellyTwoRelays
+from evenload.simulation.devices.shelly import ShellyOnePhase, ShellyPlug, ShellyPro3em
 from evenload.simulation.devices.shelly_gen1 import Shelly3em, ShellyEm, ShellyGen1Plug
 from evenload.simulation.devices.tasmota import TasmotaHead, TasmotaMeter, TasmotaMqtt, TasmotaMqttMeter, TasmotaPlug
 from evenload.simulation.devices.world import MeterValues, MeterWorld, PlugWorld
 
 __all__ = [
-    "DsmrCable",
     "DsmrPort",
     "Enphase",
     "Fronius",
@@ -37,7 +36,6 @@ __all__ = [
     "ShellyOnePhase",
     "ShellyPlug",
     "ShellyPro3em",
-    "ShellyTwoRelays",
     "TasmotaHead",
     "TasmotaMeter",
     "TasmotaMqtt",

@@ -1,8 +1,6 @@
-"""A P1 port behind a TCP socket, or on a pseudo-terminal in place of a cable: a telegram each `period_s`."""
+"""A P1 port behind a TCP socket: sends a telegram each `period_s` to whoever is connected."""
 
 import asyncio
-import os
-import tty
 from contextlib import suppress
 
 from evenload.runtime.ending import ended
@@ -35,7 +33,7 @@ OLD_METER = (
 """Version 3: a total only, no checksum, no stamp."""
 
 
-class P1:
+class DsmrPort:
     """`faults.garbage` sends noise, `faults.delay_s` keeps silent; `broken`: the checksum does not fit.
 
     With a `home` each telegram tells that home's values.
@@ -44,23 +42,10 @@ class P1:
     def __init__(self, telegram: str, period_s: float = 1.0, home: MeterProvider | None = None) -> None:
         self._home = home
         self.telegram, self.faults, self.broken = telegram, Faults(), False
-        self.period_s = period_s
-
-    def said(self) -> bytes:
-        """Return what goes over the line now."""
-        if self.faults.delay_s:
-            return b""
-        if self._home is not None:
-            self.telegram = telegram_of(self._home())
-        whole = self.telegram.replace("(002345.678", "(002345.679") if self.broken else self.telegram
-        return GARBAGE if self.faults.garbage else whole.encode()
-
-
-class DsmrPort(P1):
-    """On a TCP port, to whoever is connected."""
-
-    _server: asyncio.Server | None = None
-    host, port = "", 0
+        self._period_s = period_s
+        self._server: asyncio.Server | None = None
+        self._talks: set[asyncio.Task[None]] = set()
+        self.host, self.port = "", 0
 
     @property
     def address(self) -> str:
@@ -69,7 +54,6 @@ class DsmrPort(P1):
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         """Listen; the port is in `port`."""
-        self._talks: set[asyncio.Task[None]] = set()
         self._server = await asyncio.start_server(self._serve, host, port)
         self.host, self.port = host, self._server.sockets[0].getsockname()[1]
 
@@ -78,7 +62,7 @@ class DsmrPort(P1):
         if self._server is not None:
             self._server.close()
             self._server = None
-            await ended(*self._talks)
+        await ended(*self._talks)
 
     async def go_offline(self) -> None:
         """Vanish from the network."""
@@ -97,56 +81,22 @@ class DsmrPort(P1):
             with suppress(OSError, asyncio.CancelledError):
                 while True:
                     await self._send(writer)
-                    await asyncio.sleep(self.period_s)
+                    await asyncio.sleep(self._period_s)
         finally:
             self._talks.discard(talk)
             writer.close()
 
     async def _send(self, writer: asyncio.StreamWriter) -> None:
-        said = self.said()
+        if self.faults.delay_s:
+            return
+        if self._home is not None:
+            self.telegram = telegram_of(self._home())
+        whole = self.telegram.replace("(002345.678", "(002345.679") if self.broken else self.telegram
         # In two pieces, as a slow line brings it.
-        for piece in (said[: len(said) // 2], said[len(said) // 2 :]):
+        half = len(whole) // 2
+        for piece in (GARBAGE,) if self.faults.garbage else (whole[:half].encode(), whole[half:].encode()):
             writer.write(piece)
             await writer.drain()
-
-
-class DsmrCable(P1):
-    """On a pseudo-terminal; unplugged, nothing comes over it."""
-
-    address = ""
-    """The terminal's name, as a site file's `port:` takes it."""
-    _sending: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Open the terminal and send."""
-        self._ours, self._theirs = os.openpty()
-        tty.setraw(self._theirs)
-        # Nobody may read yet; a full line would hold up the loop that the reader needs.
-        os.set_blocking(self._ours, False)
-        self.address = os.ttyname(self._theirs)
-        await self.come_back()
-
-    async def stop(self) -> None:
-        """Close the terminal."""
-        if self._sending is not None:
-            await self.go_offline()
-            os.close(self._ours)
-            os.close(self._theirs)
-
-    async def go_offline(self) -> None:
-        """Pull the cable out of the meter."""
-        if self._sending is not None:
-            await ended(self._sending)
-
-    async def come_back(self) -> None:
-        """Plug it in again."""
-        self._sending = asyncio.create_task(self._send())
-
-    async def _send(self) -> None:
-        while True:
-            with suppress(BlockingIOError):
-                os.write(self._ours, self.said())
-            await asyncio.sleep(self.period_s)
 
 
 def telegram_of(values: MeterValues) -> str:

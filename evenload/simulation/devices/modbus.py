@@ -1,6 +1,6 @@
 """A device behind Modbus TCP: a real server over registers that were written down by hand (`golden/*.yaml`).
 
-A golden file says which device it is, its unit id, `keys` in the site file where its driver has another name, `phases` where it has one only, its `holding` and `input` registers,
+A golden file says which device it is, its unit id, `phases` where it has one only, its `holding` and `input` registers,
 `zeros` (those that are there and matter to nobody), `night` (what is other then), per role what must come out, worked
 out by hand from the maker's papers, and `live`, where a living home's values stand.
 """
@@ -17,7 +17,7 @@ from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from evenload.simulation.devices.faults import Faults
-from evenload.simulation.devices.live import Home, Kind, spoken, words
+from evenload.simulation.devices.live import Home, Kind, Moment, spoken, words
 
 GOLDEN = Path(__file__).parent / "golden"
 READ_INPUT = 4
@@ -31,8 +31,6 @@ class GoldenDump(Struct, frozen=True, kw_only=True):
     """One device's registers as written down."""
 
     device: str
-    keys: str
-    """Its driver in the site file, with the keys that this device needs."""
     unit: int
     phases: tuple[str, ...]
     """Site phases it measures; all three unless it says otherwise."""
@@ -57,7 +55,6 @@ def golden(name: str) -> GoldenDump:
     night = found.get("night", {})
     return GoldenDump(
         device=found["device"],
-        keys=found.get("keys", f"driver: {name}"),
         unit=found["unit"],
         phases=tuple(found.get("phases", ("L1", "L2", "L3"))),
         registers=_with_zeros(_registers(found), found.get("zeros", {})),
@@ -167,16 +164,19 @@ class ModbusDevice:
             self.registers["holding"] |= {address + offset: word for offset, word in enumerate(written)}
             return None
         if self._home is not None:
-            self._live(spoken(self._home()))
+            say(self.registers, self.dump.live, self._home())
         kind: Kind = "input" if function == READ_INPUT else "holding"
         for register in range(address, address + count):
             held[register - start] = GARBAGE if self.faults.garbage else self.registers[kind][register]
         return None
 
-    def _live(self, values: Mapping[str, float]) -> None:
-        for kind, entries in self.dump.live.items():
-            for address, entry in entries.items():
-                self.registers[kind] |= dict(enumerate(words(entry, values), address))
+
+def say(registers: dict[Kind, dict[int, int]], live: Mapping[Kind, Mapping[int, list[Any]]], moment: Moment) -> None:
+    """Put what a home is at a moment into the registers, where `live` says."""
+    values = spoken(moment)
+    for kind, entries in live.items():
+        for address, entry in entries.items():
+            registers[kind] |= dict(enumerate(words(entry, values), address))
 
 
 _NO_BITS = SimData(0, values=False, datatype=DataType.BITS)

@@ -190,24 +190,28 @@ class ShellyPlug(HttpEmulator):
 
 
 class ShellyTwoRelays(HttpEmulator):
-    """Two relays, each with its own timer, as a Plus 2PM has them; a `heat_pump` may hang on them by SG Ready."""
+    """A device with two relays, each with its own timer, as a Plus 2PM has them.
+
+    With a `heat_pump` on its contacts (SG Ready) that draws while it is recommended or forced: relay 2 is on.
+    """
 
     def __init__(self, heat_pump: PlugWorld | None = None) -> None:
-        self._heat_pump = heat_pump
-        self.relays = (ShellyPlug(PlugWorld(0.0, self._switched)), ShellyPlug(PlugWorld(0.0, self._switched)))
+        heard = None if heat_pump is None else heat_pump.press
+        self.relays = (ShellyPlug(PlugWorld(0.0)), ShellyPlug(PlugWorld(0.0, heard)))
         super().__init__(self.relays[0].world.set)
         for path in ("Switch.GetStatus", "Switch.Set", "Switch.GetConfig", "Switch.SetConfig"):
             self.route("GET", f"/rpc/{path}", self._of_channel)
+
+    async def stop(self) -> None:
+        """Stop listening; the timers end too."""
+        for relay in self.relays:
+            await relay.stop()
+        await super().stop()
 
     @property
     def pair(self) -> tuple[bool, bool]:
         """Which relays are on."""
         return self.relays[0].world.on, self.relays[1].world.on
-
-    def _switched(self, on: bool) -> None:
-        """The second contact recommends or, with the first, forces; block and normal let it be."""
-        if self._heat_pump is not None:
-            self._heat_pump.press(self.pair[1])
 
     def _of_channel(self, request: web.Request) -> dict[str, Any]:
         return self.relays[int(request.query["id"])].call(request)

@@ -87,7 +87,6 @@ async def test_a_power_is_set_by_http(emulators: Any, service: World) -> None:
 async def test_a_power_is_set_in_a_register(emulators: Any, service: World) -> None:
     dump = GoldenDump(
         device="rod",
-        keys="driver: modbus",
         unit=1,
         phases=("L1",),
         registers={"holding": {1000: 0, 1001: 0}, "input": {}},

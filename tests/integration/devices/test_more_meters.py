@@ -9,7 +9,6 @@ import pytest
 
 from evenload.contracts.phases import PerPhase
 from evenload.simulation.devices import (
-    DsmrCable,
     DsmrPort,
     Enphase,
     Fronius,
@@ -22,6 +21,7 @@ from evenload.simulation.devices import (
     TasmotaMqttMeter,
 )
 from evenload.simulation.devices.dsmr import OLD_METER, ONE_PHASE_METER, SECOND_METER
+from evenload.simulation.devices.dsmr_cable import DsmrCable
 from services.meter_ingest.service import run
 from tests.integration.devices.conftest import Mosquitto, World, meter_site, running
 
@@ -218,30 +218,39 @@ async def test_a_port_that_says_nothing_is_silent_and_comes_back(fault: str, emu
     await service.heard.reading()
 
 
-async def cable_of(emulators: Any) -> DsmrCable:
-    found: DsmrCable = await emulators(DsmrCable(SECOND_METER))
+@pytest.fixture
+async def cable(emulators: Any) -> DsmrCable:
+    found = await emulators(DsmrCable())
+    assert isinstance(found, DsmrCable)
     if not os.access(found.address, os.R_OK | os.W_OK):
         pytest.skip("no pseudo-terminal can be opened by its name here")
     return found
 
 
-async def test_telegrams_come_by_cable(emulators: Any, service: World) -> None:
-    cable = await cable_of(emulators)
+async def test_telegrams_come_by_cable(cable: DsmrCable, service: World) -> None:
     await service.apply(meter_site(f"driver: dsmr_serial, port: {cable.address}"))
     reading = await service.heard.reading()
     assert reading.power_w == PerPhase(1150.0, -578.0, 2300.0)
 
 
-@pytest.mark.parametrize("fault", ["delay_s", "garbage", "broken"])
-async def test_a_cable_without_telegrams_is_silent_and_comes_back(fault: str, emulators: Any, service: World) -> None:
-    cable = await cable_of(emulators)
+@pytest.mark.parametrize("sent", [b"", b"noise\n" * 50, SECOND_METER.replace("(002345.678", "(002345.679").encode()])
+async def test_a_cable_without_telegrams_is_silent_and_comes_back(
+    sent: bytes, cable: DsmrCable, service: World
+) -> None:
     await service.apply(meter_site(f"driver: dsmr_serial, timeout_s: 20, port: {cable.address}"))
     await service.heard.reading()
-    cable.broken = fault == "broken"
-    cable.faults.change({fault: 1})
+    cable.sent = sent
     await service.heard.alert("meter_silent")
-    cable.broken = False
-    cable.faults.change({fault: 0})
+    cable.sent = SECOND_METER.encode()
+    await service.heard.reading()
+
+
+async def test_a_cable_that_is_pulled_out_is_missed_and_comes_back(cable: DsmrCable, service: World) -> None:
+    await service.apply(meter_site(f"driver: dsmr_serial, timeout_s: 20, port: {cable.address}"))
+    await service.heard.reading()
+    await cable.go_offline()
+    await service.heard.alert("meter_silent")
+    await cable.come_back()
     await service.heard.reading()
 
 

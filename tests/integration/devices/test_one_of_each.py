@@ -9,7 +9,6 @@ import pytest
 
 from evenload.contracts.events import Alert, LoadState, MeterReading
 from evenload.simulation.devices import (
-    DsmrCable,
     DsmrPort,
     Enphase,
     Fronius,
@@ -32,12 +31,14 @@ from evenload.simulation.devices import (
     TasmotaPlug,
 )
 from evenload.simulation.devices.dsmr import SECOND_METER
+from evenload.simulation.devices.goodwe_dongle import GoodweDongle
 from evenload.simulation.devices.homeassistant import HomeAssistant
 from evenload.simulation.devices.modbus import ModbusDevice, golden, golden_names
+from evenload.simulation.devices.shelly import ShellyTwoRelays
 from services.meter_ingest.service import run
 from services.plug_control.service import run as run_plugs
 from tests.integration.devices.conftest import Mosquitto, World, running
-from tests.integration.devices.test_modbus import assert_says
+from tests.integration.devices.test_modbus import DRIVER_OF, assert_says
 
 HOUSE_W = {"l1_w": 2300, "l2_w": -1150, "l3_w": 460}
 HOUSE = {"power_w": [2300, -1150, 460], "current_a": [10.0, -5.0, 2.0], "total_power_w": 1610}
@@ -95,17 +96,19 @@ async def links(emulators: Any, broker: Mosquitto, folder: Path) -> dict[str, tu
     """Return the devices that are reached by something shared, with their keys."""
     token, said = folder / "token", {"l1": 2.3, "l2": -1.15, "l3": 0.46}
     token.write_text("secret\n")
-    home = await emulators(home_assistant())
+    home, dump = await emulators(home_assistant()), await emulators(ModbusDevice(golden("goodwe")))
     mqtt = await emulators(OnBroker(MqttThing("grid", lambda: said), broker))
     world = MeterWorld()
     world.set(HOUSE_W)
     tasmota = await emulators(OnBroker(TasmotaMqttMeter("head", world), broker))
     fields = "fields: {power_l1_w: l1, power_l2_w: l2, power_l3_w: l3}, scale: 1000"
     entities = "entities: {power_l1_w: sensor.l1, power_l2_w: sensor.l2, power_l3_w: sensor.l3}"
+    registers = "registers: {power_l1_w: holding 36019 int32 x-1, power_l2_w: holding 36021 int32 x-1}"
     return {
         "mqtt": (mqtt, f"driver: mqtt, topic: grid, {fields}"),
         "tasmota_mqtt": (tasmota, "driver: tasmota_mqtt, topic: head"),
         "homeassistant": (home, f"driver: homeassistant, host: '{home.address}', token_file: '{token}', {entities}"),
+        "modbus": (dump, f"driver: modbus, unit: 247, host: '{dump.address}', {registers}"),
     }
 
 
@@ -117,6 +120,7 @@ async def one_of_each(
     for name, (device, keys) in (await links(emulators, broker, folder)).items():
         devices[name], expected[name] = device, HOUSE
         meters.append(f"  {name}: {{role: circuit, {keys}}}")
+    expected["modbus"] = {"power_w": [1150, -578, None]}
     for name, (make, options) in HTTP.items():
         world = MeterWorld()
         world.set(HOUSE_W)
@@ -126,16 +130,16 @@ async def one_of_each(
     devices["dsmr"] = await emulators(DsmrPort(SECOND_METER))
     expected["dsmr"] = {"power_w": [1150, -578, 2300], "total_power_w": 2872}
     meters.append(f"  dsmr: {{role: circuit, driver: dsmr, host: '{devices['dsmr'].address}'}}")
-    devices["dsmr_serial"], expected["dsmr_serial"] = await emulators(DsmrCable(SECOND_METER)), expected["dsmr"]
-    meters.append(f"  dsmr_serial: {{role: circuit, driver: dsmr_serial, port: {devices['dsmr_serial'].address}}}")
+    dongle = devices["goodwe_udp"] = await emulators(GoodweDongle(golden("goodwe")))
+    expected["goodwe_udp"] = dict(dongle.dump.expect["solar"])
+    meters.append(f"  goodwe_udp: {{role: solar, driver: goodwe, over: udp, host: '{dongle.address}'}}")
     for name in golden_names():
         devices[name] = await emulators(ModbusDevice(golden(name)))
-        dump = devices[name].dump
-        told = "grid" if name in ("huawei", "modbus") else "solar" if "solar" in dump.expect else "battery"
-        expected[name] = dict(dump.expect[told])
-        role = "circuit" if name == "modbus" else told
-        phases = f"phases: [{', '.join(dump.phases)}], "
-        meters.append(f"  {name}: {{role: {role}, {phases}{dump.keys}, host: '{devices[name].address}'}}")
+        role = "grid" if name == "huawei" else "solar" if "solar" in devices[name].dump.expect else "battery"
+        expected[name] = dict(devices[name].dump.expect[role])
+        driver = DRIVER_OF.get(name, name)
+        phases = f"phases: [{', '.join(devices[name].dump.phases)}], "
+        meters.append(f"  {name}: {{role: {role}, {phases}driver: {driver}, host: '{devices[name].address}'}}")
     text = "site: home\ngrid: {breaker_a: 35}\nbattery: {soc_min_pct: 10}\nmeters:\n" + "\n".join(meters) + "\n"
     text += f"mqtt: {{broker: 'mqtt://127.0.0.1:{broker.port}'}}\n"
     return text, devices, expected
@@ -195,6 +199,7 @@ PLUGS: dict[str, tuple[Callable[[], Any], str]] = {
     "tasmota": (lambda: TasmotaPlug(PlugWorld()), "driver: tasmota, timeout_s: 5, host: '{}'"),
     "homewizard": (lambda: HomewizardSocket(PlugWorld()), "driver: homewizard, timeout_s: 5, host: '{}'"),
     "tplink": (lambda: KasaPlug(PlugWorld()), "driver: tplink, timeout_s: 5, host: '{}'"),
+    "sg_ready": (ShellyTwoRelays, "driver: sg_ready, timeout_s: 5, host: '{}'"),
 }
 ON_BROKER: dict[str, tuple[Callable[[], Any], str]] = {
     "tasmota_mqtt": (lambda: TasmotaMqtt("boiler", PlugWorld()), "driver: tasmota_mqtt, timeout_s: 5, topic: boiler"),
