@@ -105,13 +105,16 @@ async def test_an_enphase_wants_its_token(emulators: Any, service: World, tmp_pa
     assert reading.current_a == PerPhase(10.0, -5.0, 2.0)
 
 
+@pytest.mark.parametrize(("channel", "current_a", "power_w"), [(0, 10.0, 2300.0), (1, -5.0, -1150.0)])
 @pytest.mark.parametrize("component", ["em1", "pm1", "switch"])
-async def test_a_shelly_of_one_phase(component: str, emulators: Any, service: World) -> None:
+async def test_a_shelly_of_one_phase(
+    component: str, channel: int, current_a: float, power_w: float, emulators: Any, service: World
+) -> None:
     device = await emulators(ShellyOnePhase(house()))
-    options = f"driver: shelly, component: {component}, host: '{device.address}'"
+    options = f"driver: shelly, component: {component}, channel: {channel}, host: '{device.address}'"
     await service.apply(meter_site(options, "phases: [L1]\n"))
     reading = await service.heard.reading()
-    assert (reading.current_a, reading.total_power_w) == (PerPhase(10.0), 2300.0)
+    assert (reading.current_a, reading.total_power_w) == (PerPhase(current_a), power_w)
     assert reading.export_wh == pytest.approx(4_162_461, abs=1)
 
 
