@@ -33,7 +33,7 @@ def follow_sites(ctx: Context, bucket: str, on_site: OnSite, let_go: LetGo) -> N
         return
     share = Share(ctx, bucket, on_site, let_go)
     ctx.health.need("lease")
-    ctx.spawn("sites", lambda: run_until(watch_sites(ctx, share.on_site), ctx.stopping))
+    ctx.spawn("sites", lambda: run_until(watch_sites(ctx, share.on_site, share.lease.knows_sites), ctx.stopping))
     ctx.spawn("lease", share.lease.renew, drains=True)
     ctx.spawn("replicas", share.lease.watch)
     ctx.spawn("share", share.assign, drains=True)

@@ -236,7 +236,7 @@ async def run(ctx: Context) -> None:
     """Start the allocator; ready when it holds its lease and has seen all sites."""
     allocator = Allocator(ctx)
     ctx.health.need("lease")
-    ctx.spawn("sites", lambda: watch_sites(ctx, allocator.on_site))
+    ctx.spawn("sites", lambda: watch_sites(ctx, allocator.on_site, allocator.lease.knows_sites))
     ctx.spawn("lease", allocator.lease.renew, drains=True)
     ctx.spawn("owners", allocator.lease.watch)
     ctx.spawn("assign", allocator.assign)
