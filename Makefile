@@ -180,8 +180,9 @@ rollout: setup  ## STATIONS=100 PCT=10: a gateway joins and another lets its sta
 dynamics: setup  ## overloads, stops and energy in closed loop, a cloudy day beside a peer; PLOT=FILE draws the trade-off
 	@$(BIN)/python -m bench.dynamics $(if $(PLOT),--plot $(PLOT))
 .PHONY: thermal
-thermal: setup  ## N=100 DAYS=30: synthetic tanks and rooms: are they learned, are their deadlines met
+thermal: setup  ## N=100 DAYS=30: synthetic tanks, rooms, heat pumps: are they learned, are their deadlines met
 	@$(BIN)/python -m bench.thermal --bodies $(or $(N),100) --days $(or $(DAYS),30)
+	@$(BIN)/python -m bench.waiting --bodies $$(( $(or $(N),100) / 5 )) --days $(or $(DAYS),30)
 
 .PHONY: days
 days: setup  ## the demo home on a summer and a winter day, closed loop; docs/pictures/days.svg, evenload why
