@@ -163,6 +163,10 @@ wiring: setup  ## DAYS=100 HOMES=3: wrong wiring found, right wiring left alone,
 takeover: setup  ## N=20: allocators killed, paused, ended under load: takeover times, stale setpoints
 	@$(BIN)/python -m bench.takeover --rounds $(or $(N),20)
 
+.PHONY: rollout
+rollout: setup  ## STATIONS=100 PCT=10: a gateway joins and another is replaced amid transactions; none may be lost
+	@$(BIN)/python -m tests.kill.rollout --stations $(or $(STATIONS),100) --pct $(or $(PCT),10)
+
 .PHONY: upgrade
 upgrade: setup  ## FROM=c87c961: an older revision's home, upgraded to this one while a car charges, and back
 	@$(BIN)/python -m tests.upgrade --from $(or $(FROM),c87c961) $(if $(KEEP),--keep $(KEEP))
