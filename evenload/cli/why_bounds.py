@@ -100,7 +100,7 @@ def _battery(case: Case) -> tuple[str, str]:
     battery, soc_pct = case.asked.site.battery, case.asked.decision.soc_pct
     target = "its target" if battery is None else f"its target of {battery.soc_target_pct:g} %"
     now = "" if soc_pct is None else f", it is at {soc_pct:.0f} % now"
-    return f"The battery comes first until it reaches {target}{now}.", "It changes when the battery is there."
+    return f"The battery comes first until it reaches {target}{now}.", "It changes once the battery is charged so far."
 
 
 def _no_import(case: Case) -> tuple[str, str]:
