@@ -265,8 +265,8 @@ loads:
 * Each relay goes back by itself after 60 s when nobody renews it: the off state is what a dead controller leaves.
 * It is asked, not switched: in `normal` it may draw, and its draw is the household's. Only `off_state: block` keeps it
   off.
-* Tasmota counts relays from 1: `relays: tasmota`, `channel_1: 1`, `channel_2: 2`. Its relays go off by themselves, never
-  on: whatever `off_state` says, a dead controller leaves `normal`, so take a Shelly for `off_state: block`.
+* Tasmota counts relays from 1: `relays: tasmota`, `channel_1: 1`, `channel_2: 2`. Its relays go off by themselves,
+  never on: whatever `off_state` says, a dead controller leaves `normal`, so take a Shelly for `off_state: block`.
 """
 NOTES: Mapping[str, Note] = {
     "dsmr": Note(reads="DSMR (P1) smart meters over TCP", title="DSMR (P1) over TCP", text=DSMR),
