@@ -81,10 +81,10 @@ def _sun(case: Case) -> tuple[str, str]:
     phase = _on(bound.phase if bound is not None else None)
     now = "" if solar_w is None else f"; {solar_w:.0f} W are produced now"
     holds = f"The sun bounds it{phase}: with more it would draw from the grid{now}."
-    return (
-        holds,
-        f"More sun or less draw of others gives it more; so does `evenload set {case.line.load} mode standard`.",
-    )
+    more = "More sun or less draw of others gives it more"
+    # What a device takes with the sun only (stores it, is raised by it) no mode takes from the grid.
+    by_mode = "" if "the sun" in case.wish else f"; so does `evenload set {case.line.load} mode standard`"
+    return holds, f"{more}{by_mode}."
 
 
 def _excess(case: Case) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from evenload.cli.why_case import Asked, Case
 from evenload.cli.why_rules import NO_AIM, RULES
 from evenload.contracts.events import Bound, LoadDecision
 from evenload.contracts.phases import PerPhase
-from evenload.site.schema import Device, Evse, Load, Plug, Site, phases_of
+from evenload.site.schema import Device, Evse, Load, Site, phases_of
 
 VEHICLE_WORDS = {
     "available": "nothing plugged in",
@@ -51,10 +51,7 @@ def _status(case: Case) -> str:
 
 
 def _asks(case: Case) -> str:
-    """Return what its device asks for, in its own words, which stand first in the reason."""
-    wish, found, _ = case.line.reason.partition("(")[2].partition("; ")
-    asks = bool(found) and isinstance(case.load, Device) and not isinstance(case.load, Plug)
-    return f"What it asks for: {wish}." if asks else ""
+    return f"What it asks for: {case.wish}." if case.wish else ""
 
 
 def _may(case: Case) -> str:
