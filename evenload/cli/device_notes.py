@@ -144,10 +144,10 @@ loads:
     phases: [L1]
 ```
 
-* Supported: plugs that answer on TCP port 9999 (HS100, HS110, KP115 and the like); `evenload probe` tells.
-* Not supported: Tapo plugs (P100, P110 …) and Kasa plugs whose firmware has moved to the newer protocol with an account's
-  password (KLAP, HTTP on port 80), and power strips with several outlets. Add those to Home Assistant, and use the driver
-  [`homeassistant`](homeassistant.md).
+* Supported: plugs that answer on TCP port 9999 (HS100, HS110, KP115 and the like): `evenload probe tplink HOST --plug`.
+* Not supported: Tapo plugs (P100, P110 …), Kasa plugs whose firmware has moved to the newer protocol with an account's
+  password (KLAP, HTTP on port 80), and power strips with several outlets. Add those to Home Assistant and use the
+  driver [`homeassistant`](homeassistant.md).
 * It has no timer that we use: without the service it stays as it is.
 """
 TUYA = """Tuya plugs by their local protocol. Needs `pip install 'evenload[tuya]'`.
@@ -251,8 +251,8 @@ loads:
 * Each relay goes back by itself after 60 s when nobody renews it: the off state is what a dead controller leaves.
 * It is asked, not switched: in `normal` it may draw, and its draw is the household's. Only `off_state: block` keeps it
   off.
-* Tasmota counts relays from 1: `relays: tasmota`, `channel_1: 1`, `channel_2: 2`. Its relays go off by themselves, never
-  on: whatever `off_state` says, a dead controller leaves `normal`, so take a Shelly for `off_state: block`.
+* Tasmota counts relays from 1: `relays: tasmota`, `channel_1: 1`, `channel_2: 2`. Its relays go off by themselves,
+  never on: whatever `off_state` says, a dead controller leaves `normal`, so take a Shelly for `off_state: block`.
 """
 NOTES: Mapping[str, Note] = {
     "dsmr": Note(reads="DSMR (P1) smart meters over TCP", title="DSMR (P1) over TCP", text=DSMR),
