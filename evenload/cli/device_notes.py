@@ -144,10 +144,24 @@ loads:
     phases: [L1]
 ```
 
-* Supported: plugs that answer on TCP port 9999 (HS100, HS110, KP115 and the like): `evenload probe tplink HOST --plug`.
-* Not supported: Tapo plugs (P100, P110 …), Kasa plugs whose firmware has moved to the newer protocol with an account's
-  password (KLAP, HTTP on port 80), and power strips with several outlets. Add those to Home Assistant and use the
-  driver [`homeassistant`](homeassistant.md).
+* **Not supported:** all Tapo plugs (P100, P105, P110, P115 …), Kasa models with Matter (KP125M, EP25 from version 2.6)
+  and Kasa plugs whose firmware has closed port 9999. They speak encrypted protocols (KLAP, later TPAP) with the
+  password of TP-Link's cloud. `evenload probe tplink HOST --plug` gets no answer from them. Add such a plug to Home
+  Assistant (TP-Link Smart Home) and use its switch:
+
+```yaml
+loads:
+  heater:
+    type: plug
+    driver: homeassistant
+    host: 192.168.1.10
+    token_file: home-assistant.key
+    entity: switch.heater
+    power_entity: sensor.heater_current_consumption
+    power_w: 2000
+    phases: [L1]
+```
+
 * It has no timer that we use: without the service it stays as it is.
 """
 TUYA = """Tuya plugs by their local protocol. Needs `pip install 'evenload[tuya]'`.

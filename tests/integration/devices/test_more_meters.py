@@ -78,6 +78,13 @@ async def test_a_fronius_with_newer_firmware_has_other_names(emulators: Any, ser
     assert (reading.power_w, reading.import_wh) == (PerPhase(2300.0, -1150.0, 460.0), pytest.approx(13_779_338, abs=1))
 
 
+async def test_a_fronius_with_a_meter_of_one_phase_leaves_names_out(emulators: Any, service: World) -> None:
+    device = await emulators(Fronius(house(), phases=1))
+    await service.apply(meter_site(f"driver: fronius, host: '{device.address}'", "phases: [L1]\n"))
+    reading = await service.heard.reading()
+    assert (reading.current_a, reading.total_power_w) == (PerPhase(10.0), 2300.0)
+
+
 async def test_a_fronius_without_a_meter_says_so(emulators: Any, service: World) -> None:
     device = await emulators(Fronius(house()))
     device.has_meter = False
@@ -109,6 +116,14 @@ async def test_a_shelly_of_one_phase(
     reading = await service.heard.reading()
     assert (reading.current_a, reading.total_power_w) == (PerPhase(current_a), power_w)
     assert reading.export_wh == pytest.approx(4_162_461, abs=1)
+
+
+async def test_a_second_channel_of_a_shelly_is_the_second_clamps(emulators: Any, service: World) -> None:
+    device = await emulators(ShellyOnePhase(house()))
+    options = f"driver: shelly, component: em1, channel: 1, host: '{device.address}'"
+    await service.apply(meter_site(options, "phases: [L1]\n"))
+    reading = await service.heard.reading()
+    assert (reading.current_a, reading.total_power_w) == (PerPhase(-5.0), -1150.0)
 
 
 async def test_an_enphase_of_one_phase(emulators: Any, service: World) -> None:
