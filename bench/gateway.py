@@ -13,7 +13,6 @@ import json
 import os
 import resource
 import shutil
-import socket
 import ssl
 import statistics
 import subprocess
@@ -27,6 +26,7 @@ from typing import Any, NamedTuple
 
 from bench.light_station import LightStation
 from bench.ocpp_servers import NODE
+from evenload.runtime.ports import free_port
 
 IDLE = 10_000
 CONNECTS = 1_000
@@ -175,13 +175,6 @@ def serving(which: str, stations: int, node_folder: str = "") -> Iterator[Server
 def cores() -> list[int]:
     """Return the cores that this process may use."""
     return sorted(os.sched_getaffinity(0))
-
-
-def free_port() -> int:
-    """Return a port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def gathered(

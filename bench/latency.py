@@ -36,9 +36,10 @@ from evenload.runtime.apply import apply_site
 from evenload.runtime.clock import SystemClock
 from evenload.runtime.declared import ensure
 from evenload.runtime.nats_bus import NatsBus, connect_nats
+from evenload.runtime.ports import free_port
 from evenload.runtime.server import EmbeddedServer
 from evenload.runtime.settings import Settings
-from tests.integration.system.processes import EVENLOAD, Running, free_port, until
+from tests.integration.system.processes import EVENLOAD, Running, until
 
 STATIONS, TURNS, TURN_S = 10, 84, 1.0
 STEPS, STEP_A, VOLTAGE_V = 20, 20.0, 230.0

@@ -34,7 +34,8 @@ from evenload.contracts.phases import PerPhase
 from evenload.contracts.records import SiteRecord
 from evenload.contracts.wire import Codec, encode
 from evenload.runtime.bus import Bus
-from tests.integration.system.processes import Running, free_port, until
+from evenload.runtime.ports import free_port
+from tests.integration.system.processes import Running, until
 
 BREAKER_A, MARGIN_A, HOUSE_A, OVER_A = 63.0, 0.5, 20.0, 0.5
 READING_S, STATE_S, STEP_S = 1.0, 5.0, 20

@@ -18,8 +18,9 @@ from typing import Any
 
 import aiohttp
 
+from evenload.runtime.ports import free_port
 from tests.deploy.boards import maker
-from tests.integration.system.processes import EVENLOAD, Running, free_port, until
+from tests.integration.system.processes import EVENLOAD, Running, until
 from tests.integration.system.test_dashboards import PROMETHEUS, configuration
 
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"

@@ -24,7 +24,7 @@ from typing import Any
 
 import msgspec
 
-from bench.gateway import cores, free_port, meter_values, run
+from bench.gateway import cores, meter_values, run
 from bench.light_station import LightStation, Refused
 from bench.ocpp_servers import site_text
 from evenload.contracts import subjects
@@ -35,6 +35,7 @@ from evenload.runtime.apply import apply_site
 from evenload.runtime.clock import SystemClock
 from evenload.runtime.declared import ensure
 from evenload.runtime.nats_bus import NatsBus, connect_nats
+from evenload.runtime.ports import free_port
 from evenload.runtime.server import EmbeddedServer
 from evenload.runtime.settings import Settings
 from evenload.site.credentials import make_credential, make_password

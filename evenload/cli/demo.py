@@ -9,9 +9,9 @@ import click
 from rich.console import Console
 
 from evenload.cli.launch import OUTWARD, SERVICES, Launch, keep_running, log_of
-from evenload.cli.ports import free_port
 from evenload.cli.running import default_data_dir
 from evenload.cli.supervisor import Child
+from evenload.runtime.ports import free_port
 from evenload.simulation.demo_devices import NAMES, NOT_HERE, missing
 from evenload.simulation.station_faults import FAULTS
 

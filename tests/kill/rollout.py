@@ -25,11 +25,12 @@ from evenload.runtime.apply import apply_site
 from evenload.runtime.clock import SystemClock
 from evenload.runtime.declared import ensure
 from evenload.runtime.nats_bus import NatsBus, connect_nats
+from evenload.runtime.ports import free_port
 from evenload.runtime.server import EmbeddedServer
 from evenload.runtime.settings import Settings
 from evenload.simulation.link import Link
 from services.ocpp_gateway.pacing import drain_pause_s
-from tests.integration.system.processes import Running, free_port, until
+from tests.integration.system.processes import Running, until
 from tests.kill.half_open import Holder, faults_in, renew, site_text
 from tests.kill.stations import KillStation, Log
 

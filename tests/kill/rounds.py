@@ -24,10 +24,11 @@ from evenload.runtime.apply import apply_site
 from evenload.runtime.clock import SystemClock
 from evenload.runtime.declared import ensure
 from evenload.runtime.nats_bus import NatsBus, connect_nats
+from evenload.runtime.ports import free_port
 from evenload.runtime.server import EmbeddedServer
 from evenload.runtime.settings import Settings
 from evenload.transactions.view import energy_wh, listed
-from tests.integration.system.processes import Running, free_port, until
+from tests.integration.system.processes import Running, until
 from tests.kill.stations import KillStation, Log
 
 BACK_S = 30.0

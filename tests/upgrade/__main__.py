@@ -24,8 +24,9 @@ from typing import Any
 import aiohttp
 from msgspec import json
 
+from evenload.runtime.ports import free_port
 from tests.integration.system.house import House
-from tests.integration.system.processes import ROOT, Running, free_port, until
+from tests.integration.system.processes import ROOT, Running, until
 from tests.integration.system.system import device, site_text
 
 START_S, CHARGES_S, COMMAND_S = 40.0, 60.0, 40.0

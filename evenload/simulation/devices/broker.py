@@ -9,7 +9,7 @@ from typing import Protocol
 
 from evenload.runtime.death_signal import die_with_parent
 from evenload.runtime.ending import ended
-from evenload.runtime.server import free_port
+from evenload.runtime.ports import free_port
 
 START_S, STOP_S = 15.0, 5.0
 FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin")

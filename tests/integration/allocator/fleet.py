@@ -30,12 +30,13 @@ from evenload.runtime.clock import SystemClock
 from evenload.runtime.declared import ensure
 from evenload.runtime.nats_bus import connect_nats
 from evenload.runtime.ownership import owned
+from evenload.runtime.ports import free_port
 from evenload.runtime.server import EmbeddedServer
 from evenload.runtime.settings import Settings
 from evenload.simulation import invariants
 from evenload.site.load import load_mapping
 from evenload.site.schema import Site
-from tests.integration.system.processes import Running, free_port, until
+from tests.integration.system.processes import Running, until
 from tests.integration.system.system import device
 
 BREAKER_A = 25.0

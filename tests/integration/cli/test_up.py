@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from evenload.cli.ports import free_port
+from evenload.runtime.ports import free_port
 
 pytestmark = pytest.mark.integration
 

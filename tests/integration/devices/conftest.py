@@ -1,7 +1,6 @@
 """Services on a bus in memory, a real MQTT broker, and what they say, waited for with a bound."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -25,6 +24,7 @@ from evenload.contracts.wire import Codec
 from evenload.runtime.apply import apply_site
 from evenload.runtime.clock import SystemClock
 from evenload.runtime.memory_bus import MemoryBus, MemoryNetwork
+from evenload.runtime.ports import free_port
 from evenload.runtime.service import Context
 from evenload.runtime.settings import Settings
 from tests.integration.devices.quick_loop import PACE, QuickClock, QuickLoop
@@ -181,13 +181,6 @@ class Mosquitto:
         writer.close()
         await writer.wait_closed()
         return True
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from evenload.cli.nats import write
 from evenload.runtime.clock import SystemClock
 from evenload.runtime.nats_bus import NatsBus, connect_nats
 from evenload.runtime.nats_files import CONFIG, Plan
-from evenload.runtime.server import find_binary, free_port
+from evenload.runtime.ports import free_port
+from evenload.runtime.server import find_binary
 from evenload.runtime.settings import Settings
 from tests.integration.system.processes import Running, until
 

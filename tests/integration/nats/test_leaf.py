@@ -14,7 +14,7 @@ from evenload.runtime.clock import SystemClock
 from evenload.runtime.declared import ensure
 from evenload.runtime.nats_bus import connect_nats
 from evenload.runtime.nats_files import Leaf
-from evenload.runtime.server import free_port
+from evenload.runtime.ports import free_port
 from evenload.runtime.settings import Settings
 from tests.integration.nats.server import Guest, Server, guest, plan_in, server
 

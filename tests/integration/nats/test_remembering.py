@@ -10,9 +10,9 @@ from msgspec.structs import replace
 from evenload.contracts import subjects
 from evenload.contracts.records import DeviceRecord
 from evenload.contracts.wire import decode_as, encode
+from evenload.runtime.ports import free_port
 from tests.integration.nats.server import Server, connect_as, plan_in, server
 from tests.integration.nats.test_whole import Fleet
-from tests.integration.system.processes import free_port
 from tests.integration.system.system import START_S, device
 
 SITE = """\

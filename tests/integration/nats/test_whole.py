@@ -11,8 +11,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from evenload.runtime.ports import free_port
 from tests.integration.nats.server import Server, guest, plan_in, server
-from tests.integration.system.processes import EVENLOAD, Running, free_port, until
+from tests.integration.system.processes import EVENLOAD, Running, until
 from tests.integration.system.system import SERVICES, START_S, device, site_text
 
 

@@ -15,7 +15,8 @@ from evenload.runtime.clock import SystemClock
 from evenload.runtime.declared import TRANSACTIONS, ensure, lost_names
 from evenload.runtime.nats_buckets import Message
 from evenload.runtime.nats_bus import MAX_PENDING, NatsBus, connect_nats
-from evenload.runtime.server import EmbeddedServer, free_port
+from evenload.runtime.ports import free_port
+from evenload.runtime.server import EmbeddedServer
 from evenload.runtime.settings import Settings
 from tests.integration.runtime.conftest import until
 

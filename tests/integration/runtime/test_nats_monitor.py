@@ -12,7 +12,8 @@ from evenload.runtime.declared import ensure
 from evenload.runtime.ending import ended
 from evenload.runtime.nats_bus import connect_nats
 from evenload.runtime.nats_monitor import NatsMetrics, watch_servers
-from evenload.runtime.server import EmbeddedServer, free_port
+from evenload.runtime.ports import free_port
+from evenload.runtime.server import EmbeddedServer
 from evenload.runtime.settings import Settings
 from tests.integration.runtime.conftest import until
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from evenload.runtime.server import EmbeddedServer, find_binary, free_port
+from evenload.runtime.ports import free_port
+from evenload.runtime.server import EmbeddedServer, find_binary
 from evenload.runtime.server_config import CONFIG, PID, ServerError
 from tests.integration.runtime.conftest import until
 

@@ -17,7 +17,8 @@ from evenload.contracts.events import Alert
 from evenload.contracts.wire import decode_as
 from evenload.runtime.clock import SystemClock
 from evenload.runtime.nats_bus import NatsBus, connect_nats
-from evenload.runtime.server import EmbeddedServer, free_port
+from evenload.runtime.ports import free_port
+from evenload.runtime.server import EmbeddedServer
 from evenload.runtime.settings import Settings
 from tests.integration.runtime.conftest import until
 

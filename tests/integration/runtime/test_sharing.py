@@ -23,9 +23,10 @@ from evenload.runtime.apply import apply_site
 from evenload.runtime.clock import SystemClock
 from evenload.runtime.declared import ensure
 from evenload.runtime.nats_bus import NatsBus, connect_nats
+from evenload.runtime.ports import free_port
 from evenload.runtime.server import EmbeddedServer
 from evenload.runtime.settings import Settings
-from tests.integration.system.processes import Running, free_port, until
+from tests.integration.system.processes import Running, until
 from tests.integration.system.system import device
 
 SITES = tuple(f"s{number}" for number in range(6))

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,13 +14,6 @@ from evenload.runtime.death_signal import die_with_parent
 ROOT = Path(__file__).parents[3]
 EVENLOAD = str(Path(sys.executable).with_name("evenload"))
 Json = dict[str, Any]
-
-
-def free_port() -> int:
-    """Return a port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def until(holds: Callable[[], Any], within_s: float, what: str = "") -> Any:

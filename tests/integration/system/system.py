@@ -13,9 +13,10 @@ from typing import Any
 
 import aiohttp
 
+from evenload.runtime.ports import free_port
 from tests.integration.system.house import House
 from tests.integration.system.listener import Listener
-from tests.integration.system.processes import EVENLOAD, ROOT, Running, children, evenload, free_port, until
+from tests.integration.system.processes import EVENLOAD, ROOT, Running, children, evenload, until
 
 EXAMPLE = ROOT / "deploy" / "examples" / "home.yaml"
 SERVICES = ("allocator", "meter_ingest", "ocpp_gateway", "plug_control", "planner")

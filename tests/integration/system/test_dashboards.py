@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
+from evenload.runtime.ports import free_port
 from tests.deploy.boards import queries
-from tests.integration.system.processes import EVENLOAD, Running, free_port, until
+from tests.integration.system.processes import EVENLOAD, Running, until
 from tests.integration.system.system import SERVICES, START_S
 
 PROMETHEUS = "prometheus"

@@ -3,8 +3,9 @@
 import signal
 from pathlib import Path
 
+from evenload.runtime.ports import free_port
 from tests.integration.system.processes import children, lives, until
-from tests.integration.system.system import SERVICES, Up, free_port, site_text
+from tests.integration.system.system import SERVICES, Up, site_text
 
 END_S = 5.0
 
