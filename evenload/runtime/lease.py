@@ -1,8 +1,9 @@
 """The shell of a process's lease: its key in the service's bucket, and those of the other replicas.
 
 The key says which sites this process has, and is written anew whenever that changes: whoever takes a site over waits
-until it is let go, so that its memory is whole and no device is asked twice. A process that ends lets go of its sites
-before its key.
+until it is let go, so that its memory is whole and no device is asked twice. A process writes its key once it has read
+all site files, so that no site is let go for one that cannot serve it yet. One that ends lets go of its sites before
+its key.
 """
 
 import asyncio
@@ -17,6 +18,8 @@ from evenload.runtime.service import Context
 HANDOVER_S = 2.0
 """A former owner that lives gets so long to let go of a site; one that hangs is not waited for any longer."""
 LET_GO_S = 2.0
+SITES_READ_S = 60.0
+"""Site files that are not all read by then are not waited for any longer."""
 LOOKED_S = 0.5
 TOGETHER_S = 0.02
 """Sites that are taken or let go within this time are told at once."""
@@ -65,8 +68,9 @@ class Lease:
             self._news.clear()
             await _wait((self._news,), left_s)
 
-    async def renew(self) -> None:
-        """Keep the key alive, and true; at the end let go of it once all sites are let go."""
+    async def renew(self, sites_read: asyncio.Event) -> None:
+        """Once the site files are read keep the key alive, and true; at the end let it go once all sites are let go."""
+        await _wait((sites_read, self.ctx.stopping), SITES_READ_S)
         bucket = await self.ctx.bus.bucket(self._bucket)
         while not self.ctx.stopping.is_set():
             asked_s = self.ctx.clock.monotonic()

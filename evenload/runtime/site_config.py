@@ -35,6 +35,7 @@ async def watch_sites(ctx: Context, on_change: OnSite, seen: asyncio.Event | Non
                 on_change(*news)
             unseen.discard(change.key)
             _tell_seen(ctx, unseen, seen)
+            await asyncio.sleep(0)  # thousands of files are read at a start; what else there is to do goes between
 
 
 def _tell_seen(ctx: Context, unseen: set[str], seen: asyncio.Event | None) -> None:
