@@ -12,17 +12,19 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from evenload.cli import doctor_asks
 from evenload.cli.connection import connected, settings_for, system_options
-from evenload.cli.examination import NEEDED, Facts, Finding, Kept, examined
+from evenload.cli.examination import Facts, Finding, Kept, examined
 from evenload.cli.last_known import last_known
 from evenload.cli.running import default_data_dir, find
 from evenload.cli.sites import site_records
 from evenload.runtime import jetstream
-from evenload.runtime.bus import Bus, BusError, BusTimeout
+from evenload.runtime.bus import Bus, BusError
 from evenload.runtime.clock import SystemClock
 from evenload.runtime.declared import BUCKETS, STREAMS
 from evenload.runtime.nats_bus import public
 from evenload.runtime.server_config import CONFIG
+from evenload.runtime.service import SYSTEM
 
 ASK_S = 2.0
 MONITOR = "http://127.0.0.1:8222"
@@ -41,7 +43,8 @@ Exit status: 0 nothing is bad (there may be doubts), 1 something is, 3 no runnin
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @system_options
 def doctor(monitor: str, as_json: bool, nats: str | None, data_dir: Path | None) -> None:
-    """Examine the running system: NATS, disk, streams, services, versions, clocks, site files; say what to do."""
+    """Examine the running system and say what to do: NATS, disk, streams, services and versions, clocks, certificates,
+    permissions, site files."""
     findings = examined(asyncio.run(_facts(monitor, nats, data_dir)))
     if as_json:
         click.echo("\n".join(msgspec.json.encode(finding).decode() for finding in findings))
@@ -60,22 +63,27 @@ def _show(findings: list[Finding]) -> None:
 
 
 async def _facts(monitor: str, nats: str | None, data_dir: Path | None) -> Facts:
+    settings, running = settings_for(nats, data_dir), find(data_dir or default_data_dir())
     async with connected(nats, data_dir) as bus:
         loop, clock = asyncio.get_running_loop(), SystemClock()
         began_s = loop.time()
         jetstream_fault, clock_off_s = await _jetstream(bus)
         round_trip_s = loop.time() - began_s
-        known = await last_known(bus, clock)
+        known, sites = await last_known(bus, clock), await site_records(bus)
         return Facts(
-            url=public([settings_for(nats, data_dir).nats_url]),
+            url=public([settings.nats_url]),
             version=version("evenload"),
             round_trip_s=round_trip_s,
             jetstream=jetstream_fault,
             clock_off_s=clock_off_s,
             synced=await _synced(monitor, data_dir),
             kept=tuple([await _kept(bus, config) for config in _declared()]),
-            services=await _services(bus),
-            sites=await site_records(bus),
+            services=await doctor_asks.processes(bus),
+            allocator_clock_off_s=await doctor_asks.allocator_clock_off_s(bus, sites),
+            certificates=await doctor_asks.certificates(settings, running),
+            readable_by_others=doctor_asks.readable_by_others(settings),
+            alerts=tuple(known.sites[SYSTEM].alerts.values()) if SYSTEM in known.sites else (),
+            sites=sites,
             decisions={name: site.decision for name, site in known.sites.items() if site.decision is not None},
             now=datetime.now(UTC),
         )
@@ -128,14 +136,3 @@ async def _kept(bus: Bus, wanted: dict[str, Any]) -> Kept:
     copies = (answer.config or {}).get("num_replicas", 1)
     ignored = {"num_replicas", "storage", "persist_mode"} if copies > 1 else {"max_bytes"}
     return Kept(name=name, differs=tuple(set(jetstream.differences(wanted, answer.config or {})) - ignored))
-
-
-async def _services(bus: Bus) -> dict[str, str]:
-    found = {}
-    for name in NEEDED:
-        try:
-            answer = msgspec.json.decode(await bus.request(f"$SRV.PING.evenload-{name}", b"", ASK_S))
-        except BusTimeout:
-            continue
-        found[name] = str(answer.get("version", "unknown"))
-    return found

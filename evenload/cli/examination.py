@@ -1,20 +1,29 @@
 """What is good and what is not about an installation, from the facts that `evenload doctor` gathered. Pure."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from msgspec import Struct
 
-from evenload.contracts.events import Decision
+from evenload.contracts.events import Alert, Decision
 from evenload.contracts.records import SiteRecord
 from evenload.site.load import load_text
 
 Verdict = Literal["good", "doubtful", "bad"]
 NEEDED = ("allocator", "meter_ingest", "ocpp_gateway", "plug_control")
+PLANNING, OUTWARD = "planner", "home_assistant"
+WITHOUT = {
+    PLANNING: "control goes on, but nothing is planned ahead and NATS is not measured",
+    OUTWARD: "control goes on, but a site file asks for `mqtt: {discovery: true}`",
+}
+"""What is lacking without a service that control does not need."""
 CLOCK_OFF_S = 2.0
 DECISION_OLD_S = 150.0
 """A decision is told at least each 60 s."""
+ENDS_SOON = timedelta(days=21)
+"""As the alert CertificateEnding."""
+RECENT = timedelta(days=1)
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -49,8 +58,16 @@ class Facts(Struct, frozen=True, kw_only=True):
     synced: bool | None
     """Does the server sync each write; None = it could not be asked."""
     kept: tuple[Kept, ...] = ()
-    services: dict[str, str] = {}
-    """Version of each service that answers."""
+    services: dict[str, tuple[str, ...]] = {}
+    """Version of each process of each service that answers."""
+    allocator_clock_off_s: float | None = None
+    """Clock of those who decide less the server's; None = nothing was decided."""
+    certificates: dict[str, datetime | None] = {}
+    """When each ends; None = it cannot be read."""
+    readable_by_others: tuple[str, ...] = ()
+    """Files with secrets that everybody on this machine may read."""
+    alerts: tuple[Alert, ...] = ()
+    """Standing alerts about the processes themselves."""
     sites: dict[str, SiteRecord] = {}
     decisions: dict[str, Decision] = {}
     """The newest of each site."""
@@ -64,6 +81,8 @@ def examined(facts: Facts) -> list[Finding]:
         *_disk(facts),
         *_streams(facts),
         *_services(facts),
+        *_certificates(facts),
+        *_permissions(facts),
         *_sites(facts),
     ]
 
@@ -83,15 +102,16 @@ def _server(facts: Facts) -> Iterator[Finding]:
             text=facts.jetstream,
             remedy="enable it (jetstream { store_dir: … }), make room on its disk, or use the operator's credentials",
         )
-    if facts.clock_off_s is None:
-        return
-    off = abs(facts.clock_off_s) > CLOCK_OFF_S
-    yield Finding(
-        verdict="doubtful" if off else "good",
-        about="clock",
-        text=f"this machine and the server differ by {abs(facts.clock_off_s):.1f} s",
-        remedy="let both follow a time server; control does not mind, times shown and schedules do" if off else "",
-    )
+    for who, off_s in (("this machine", facts.clock_off_s), ("the allocator", facts.allocator_clock_off_s)):
+        if off_s is None:
+            continue
+        off = abs(off_s) > CLOCK_OFF_S
+        yield Finding(
+            verdict="doubtful" if off else "good",
+            about="clock",
+            text=f"{who} and the server differ by {abs(off_s):.1f} s",
+            remedy="let both follow a time server; control does not mind, times shown and schedules do" if off else "",
+        )
 
 
 def _disk(facts: Facts) -> Iterator[Finding]:
@@ -125,18 +145,63 @@ def _streams(facts: Facts) -> Iterator[Finding]:
 
 
 def _services(facts: Facts) -> Iterator[Finding]:
-    for name in NEEDED:
-        version = facts.services.get(name)
-        if version is None:
+    for name in _asked_for(facts):
+        versions = facts.services.get(name, ())
+        other = sorted(set(versions) - {facts.version})
+        if not versions:
+            needed = name in NEEDED
+            text = "does not answer" if needed else f"does not answer; {WITHOUT[name]}"
             remedy = f"start it: evenload run {name}, or evenload up"
-            yield Finding(verdict="bad", about=name, text="does not answer", remedy=remedy)
-        elif version != facts.version:
-            text = f"has version {version}, this command {facts.version}"
+            yield Finding(verdict="bad" if needed else "doubtful", about=name, text=text, remedy=remedy)
+        elif other:
+            text = f"has version {', '.join(other)}, this command {facts.version}"
             yield Finding(
                 verdict="doubtful", about=name, text=text, remedy="old and new run side by side; do not stay so"
             )
         else:
-            yield Finding(verdict="good", about=name, text=f"answers, version {version}")
+            count = f", {len(versions)} processes" if len(versions) > 1 else ""
+            yield Finding(verdict="good", about=name, text=f"answers, version {facts.version}{count}")
+
+
+def _asked_for(facts: Facts) -> tuple[str, ...]:
+    sites = [load_text(record.text, record.source).site for record in facts.sites.values()]
+    outward = any(site is not None and site.mqtt is not None and site.mqtt.discovery for site in sites)
+    return (*NEEDED, PLANNING, *((OUTWARD,) if outward else ()))
+
+
+def _certificates(facts: Facts) -> Iterator[Finding]:
+    for name, ends_at in facts.certificates.items():
+        about, remedy = "certificate", "put a new one in its place; docs/runbook/CertificateEnding.md"
+        if ends_at is None:
+            remedy = "is it PEM, is the port right? openssl s_client shows what is there"
+            yield Finding(verdict="doubtful", about=about, text=f"{name}: cannot be read", remedy=remedy)
+            continue
+        left, text = ends_at - facts.now, f"{name}: ends {ends_at:%Y-%m-%d}"
+        if left <= timedelta():
+            yield Finding(verdict="bad", about=about, text=f"{name}: ended {ends_at:%Y-%m-%d}", remedy=remedy)
+        elif left < ENDS_SOON:
+            yield Finding(verdict="doubtful", about=about, text=f"{text}, in {left.days} days", remedy=remedy)
+        else:
+            yield Finding(verdict="good", about=about, text=text)
+
+
+def _permissions(facts: Facts) -> Iterator[Finding]:
+    for path in facts.readable_by_others:
+        text = f"{path} holds a secret and others on this machine may read it"
+        yield Finding(verdict="doubtful", about="permissions", text=text, remedy=f"chmod 0400 {path}")
+    recent = [alert for alert in facts.alerts if facts.now - alert.at < RECENT]
+    for alert in recent:
+        text = f"{alert.kind} since {alert.at:%H:%M} UTC: {alert.about}: {alert.text}"
+        denied = alert.kind == "bus_permission"
+        remedy = "evenload nats init on the same folder, reload NATS; has each service its own file?"
+        yield Finding(
+            verdict="doubtful",
+            about="permissions" if denied else "alert",
+            text=text,
+            remedy=remedy if denied else alert.remedy,
+        )
+    if not facts.readable_by_others and not any(alert.kind == "bus_permission" for alert in recent):
+        yield Finding(verdict="good", about="permissions", text="nobody was denied anything within a day")
 
 
 def _sites(facts: Facts) -> Iterator[Finding]:

@@ -1,9 +1,12 @@
 """A server that speaks TLS: who it is is checked against the authority that was named."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from evenload.cli.doctor_asks import certificates
 from evenload.runtime.bus import BusDown
 from evenload.runtime.clock import SystemClock
 from evenload.runtime.credentials import CredentialsError
@@ -23,6 +26,8 @@ async def test_the_authority_that_was_named_is_believed_and_no_other(tmp_path: P
         bus = await connect_nats(good, "boot", "operator", SystemClock(), wait_s=5)
         assert bus.connected
         await bus.close()
+        (ends_at,) = (await certificates(replace(good, nats_ca=""), None)).values()
+        assert ends_at == datetime(2126, 10, 30, 8, 57, 17, tzinfo=UTC)
         with pytest.raises(BusDown, match=r"(?i)certificate"):
             await connect_nats(Settings(nats_url=url, nats_creds=creds), "boot", "operator", SystemClock(), wait_s=1)
 

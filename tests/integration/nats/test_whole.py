@@ -93,7 +93,10 @@ async def test_the_whole_system_runs_on_its_permissions(fleet: Fleet) -> None:
             assert b"Accepted" in reply.data
         await fleet.command("operator", "set", "wallbox", "mode", "standard")
         assert "wallbox" in await fleet.command("operator", "status")
-        await fleet.command("operator", "doctor", "--monitor", fleet.strict.monitor)
+        said = await fleet.command("operator", "doctor", "--monitor", fleet.strict.monitor, "--json")
+        findings = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+        assert {each["about"] for each in findings} >= {*SERVICES} - {"home_assistant"} | {"clock", "permissions"}
+        assert [each for each in findings if each["verdict"] != "good"] == []
     finally:
         await station.end()
     for name in SERVICES:

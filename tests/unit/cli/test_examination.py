@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from evenload.cli.examination import NEEDED, Facts, Finding, Kept, examined
-from evenload.contracts.events import Decision
+from evenload.cli.examination import NEEDED, OUTWARD, PLANNING, Facts, Finding, Kept, examined
+from evenload.contracts.events import Alert, Decision
 from evenload.contracts.records import SiteRecord
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
@@ -27,11 +27,19 @@ WELL = Facts(
     clock_off_s=0.1,
     synced=True,
     kept=(Kept(name="history"),),
-    services=dict.fromkeys(NEEDED, "1.0.0"),
+    services=dict.fromkeys((*NEEDED, PLANNING), ("1.0.0",)),
+    allocator_clock_off_s=-0.01,
+    certificates={"ca.pem": NOW + timedelta(days=300)},
     sites={"home": RECORD},
     decisions={"home": Decision(site="home", decided_at=NOW - timedelta(seconds=5))},
     now=NOW,
 )
+
+
+DENIED = Alert(
+    site="_system", kind="bus_permission", about="planner/bus", active=True, at=NOW - timedelta(hours=1),
+    severity="critical", text="permissions violation", remedy="see the log of planner",
+)  # fmt: skip
 
 
 def faults(facts: Facts) -> list[Finding]:
@@ -40,7 +48,7 @@ def faults(facts: Facts) -> list[Finding]:
 
 def test_what_is_well_has_no_faults() -> None:
     assert faults(WELL) == []
-    assert len(examined(WELL)) == 5 + len(NEEDED)
+    assert len(examined(WELL)) == 9 + len(NEEDED)
 
 
 @pytest.mark.parametrize(
@@ -49,6 +57,12 @@ def test_what_is_well_has_no_faults() -> None:
         ({"round_trip_s": 0.2}, "doubtful", "NATS", "busy"),
         ({"jetstream": "no room"}, "bad", "JetStream", "make room"),
         ({"clock_off_s": -5.0}, "doubtful", "clock", "time server"),
+        ({"allocator_clock_off_s": 5.0}, "doubtful", "clock", "time server"),
+        ({"certificates": {"ca.pem": NOW + timedelta(days=20)}}, "doubtful", "certificate", "CertificateEnding"),
+        ({"certificates": {"ca.pem": NOW - timedelta(days=1)}}, "bad", "certificate", "CertificateEnding"),
+        ({"certificates": {"ca.pem": None}}, "doubtful", "certificate", "PEM"),
+        ({"readable_by_others": ("operator.key",)}, "doubtful", "permissions", "chmod 0400 operator.key"),
+        ({"alerts": (DENIED,)}, "doubtful", "permissions", "nats init"),
         ({"synced": False}, "bad", "disk sync", "sync_interval: always"),
         ({"synced": None}, "doubtful", "disk sync", "--monitor"),
         ({"kept": (Kept(name="transactions", missing=True),)}, "bad", "transactions", "provision"),
@@ -65,12 +79,25 @@ def test_what_is_wrong_is_told_with_a_remedy(changes: dict[str, object], verdict
 
 
 def test_a_service_that_is_silent_or_of_another_version_is_told() -> None:
-    services = WELL.services | {"allocator": "0.9.0"}
-    del services["plug_control"]
+    services = WELL.services | {"allocator": ("0.9.0", "1.0.0")}
+    del services["plug_control"], services[PLANNING]
     found = {finding.about: finding for finding in faults(replace(WELL, services=services))}
     assert found["allocator"].verdict == "doubtful"
     assert found["plug_control"].verdict == "bad"
     assert "evenload run plug_control" in found["plug_control"].remedy
+    assert found[PLANNING].verdict == "doubtful"
+    assert "planned ahead" in found[PLANNING].text
+
+
+def test_a_service_is_asked_for_that_a_site_file_asks_for() -> None:
+    text = SITE + "mqtt: {broker: mqtt://10.0.0.1, discovery: true}\n"
+    (found,) = faults(replace(WELL, sites={"home": replace(RECORD, text=text)}))
+    assert found.about == OUTWARD
+    assert "discovery" in found.text
+
+
+def test_what_was_denied_long_ago_is_no_news() -> None:
+    assert faults(replace(WELL, alerts=(replace(DENIED, at=NOW - timedelta(days=2)),))) == []
 
 
 @pytest.mark.parametrize(
