@@ -164,6 +164,10 @@ load: setup  ## SITES=1000 LOADS=10 ALLOCATORS=2 MOVE=1: many sites at once: rea
 	@$(BIN)/python -m bench.load --sites $(or $(SITES),1000) --loads $(or $(LOADS),10) --allocators $(or $(ALLOCATORS),2) \
 	  $(if $(MOVE),--move)
 
+.PHONY: rollout
+rollout: setup  ## STATIONS=100 PCT=10: a gateway joins and another lets its stations go under load: pace, setpoints, transactions
+	@$(BIN)/python -m bench.rollout --stations $(or $(STATIONS),100) --pct $(or $(PCT),10)
+
 .PHONY: dynamics
 dynamics: setup  ## overloads, stops and energy in closed loop, a cloudy day beside a peer; PLOT=FILE draws the trade-off
 	@$(BIN)/python -m bench.dynamics $(if $(PLOT),--plot $(PLOT))
