@@ -10,7 +10,9 @@ import msgspec
 
 from evenload.cli.connection import connected, system_options
 from evenload.cli.failures import Failure
+from evenload.runtime.bus import BusTimeout
 from evenload.runtime.declared import BUCKETS, STREAMS
+from evenload.runtime.nats_bus import NatsBus
 from evenload.runtime.snapshots import Snapshot, exists, put_back, remove, take
 
 TELEMETRY = ("history", "setpoints", "KV_owners")
@@ -21,7 +23,8 @@ Examples:
   evenload backup evenload.tar
   evenload backup evenload.tar --history             readings and decisions too, up to 1 GB
   evenload restore evenload.tar                      into a new server, before `evenload nats provision`
-  evenload restore evenload.tar --replace            over what is there, with the services stopped
+  evenload restore evenload.tar --replace            over what is there, with the services stopped; a server
+                                                     without credentials (of `evenload up`) only
 \b
 With credentials both need the provisioner's: EVENLOAD_NATS_CREDS=provisioner.key.
 The file holds the digests of stations' passwords; it is written with mode 0600.
@@ -107,6 +110,17 @@ async def _put_all_back(snapshots: list[Snapshot], nats: str | None, data_dir: P
             remedy = "restore into a new server before anything is provisioned, or --replace: what is there is lost"
             raise Failure(f"there are already {', '.join(there)}", remedy)
         for name in there:
-            await remove(bus, name)
+            await _remove(bus, name)
         for snapshot in snapshots:
             await put_back(bus, snapshot)
+
+
+async def _remove(bus: NatsBus, name: str) -> None:
+    """Remove a stream where the server lets us. Raises `Failure`, `BusError`."""
+    try:
+        await remove(bus, name)
+    except BusTimeout as fault:
+        if "permission" not in bus.last_fault.lower():
+            raise
+        remedy = "stop the server, move its store folder away, start it, and restore without --replace"
+        raise Failure("with these credentials nobody removes what is kept", remedy) from fault

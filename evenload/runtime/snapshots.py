@@ -15,7 +15,7 @@ from evenload.runtime.bus import BusError, BusTimeout
 from evenload.runtime.nats_buckets import Links, Message
 
 PIECE_BYTES = 128 * 1024
-PIECE_S = 10.0
+PIECE_S, REMOVE_S = 10.0, 3.0
 MOST_BYTES = 4_000_000_000
 
 
@@ -99,7 +99,7 @@ async def exists(links: Links, name: str) -> bool:
 async def remove(links: Links, name: str) -> None:
     """Remove a stream with all it holds. Raises `BusError`."""
     what = f"remove {name}"
-    reply = await links.link(what).ask(Message(f"$JS.API.STREAM.DELETE.{name}", b""), PIECE_S)
+    reply = await links.link(what).ask(Message(f"$JS.API.STREAM.DELETE.{name}", b""), REMOVE_S)
     answer = jetstream.read_answer(what, reply.data)
     if answer.error is not None:
         raise jetstream.failure(what, answer.error)

@@ -61,6 +61,9 @@ async def test_a_backup_is_the_same_on_another_server(tmp_path: Path) -> None:
         status, said = await command(one, "restore", str(file))
         assert status == 1
         assert "there are already" in said
+        status, said = await command(one, "restore", str(file), "--replace")
+        assert status == 1
+        assert "move its store folder away" in said
     assert file.stat().st_mode & 0o777 == 0o600
     async with server(tmp_path / "two", plan_in(tmp_path / "two")) as two:
         status, said = await command(two, "restore", str(file))
