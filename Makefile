@@ -10,6 +10,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 SCENARIOS := tests/scenarios $(wildcard ../shared/scenarios)
+# Tests run by so many processes; those with real servers run after the others, which take all of a core.
+WORKERS ?= 2
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-header --no-annotate --quiet
 
 .PHONY: help
@@ -47,8 +49,9 @@ system:
 	@.ci/need promtool prometheus "rules and dashboards are tested with the real Prometheus"
 
 .PHONY: test
-test: setup system lint types  ## set up and run everything that CI runs
-	@$(BIN)/python -m pytest
+test: setup system lint types  ## WORKERS=2: set up and run everything that CI runs
+	@$(BIN)/python -m pytest -n $(WORKERS) --ignore tests/integration
+	@$(MAKE) integration
 
 .PHONY: check
 check: setup  ## format, lint, types, unit tests, scenarios: under 15 s
@@ -97,7 +100,7 @@ golden: setup  ## accept changed golden files and generated papers; explain the 
 
 .PHONY: integration
 integration: setup system  ## tests with real servers and sockets
-	@$(BIN)/python -m pytest tests/integration
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup tests/integration
 
 .PHONY: bench
 bench: setup  ## measure decisions, reading-to-station latency, gateway calls; ratios count, absolute figures drift

@@ -38,7 +38,8 @@ COLUMNS: dict[str, Cell] = {
     "pool short, days": lambda tally: f"{tally.pool_days_short} of {tally.days}",
     "deadline misses": lambda tally: f"{tally.misses}",
     "starts a day": lambda tally: f"{tally.starts / max(1, tally.days):.1f}",
-    "min above the breaker": lambda tally: f"{tally.above_breaker_min}",
+    "min above the breaker": lambda tally: f"{tally.above_breaker_s / 60:.1f}",
+    "breaker's heat, % of its trip": lambda tally: f"{100 * tally.breaker_heat_ratio:.0f}",
 }
 
 

@@ -123,7 +123,9 @@ class Tally:
     water_cold_min: int = 0
     room_kelvin_h: float = 0.0
     pool_days_short: int = 0
-    above_breaker_min: int = 0
+    above_breaker_s: float = 0.0
+    breaker_heat_ratio: float = 0.0
+    """The most heat of the main breaker (`evenload/site/breaker.py`), as a part of what trips it."""
     starts: int = 0
     days: int = 0
     decisions: int = 0

@@ -3,8 +3,10 @@
 Steps of a minute. In each the devices' cores look and are given their setpoints, the allocator decides, and decides
 again a few seconds later while setpoints still move; then the minute passes. What is simplified beside the real system:
 * the bus, leases and renewals: a lease lasts over the step;
-* devices look, and decisions are made, when the car comes, goes or is full, when by day a phase has moved by 1 A, while
-  setpoints still move, and each 5 minutes; the rest would decide what was decided before;
+* devices look, and decisions are made, when the car comes, goes or is full, when a phase imports more than the breaker
+  less its margin, when by day one has moved by 1 A, while setpoints still move, and each 5 minutes; others would decide
+  what was decided before;
+* from one decision to the next, and until loads follow, 4 s go by: so long the breaker bears what flowed before;
 * the planner plans when the car comes or goes, each four hours while something is missing, else each twelve; in its own
   service it does each minute.
 The same seed gives the same year, byte by byte.
@@ -88,6 +90,8 @@ class _Controlled:
         self._failsafe_a = {name: side.offers_a(0.0) for name, side in self.sides.items()}
         lines = phases_of(self.site.loads[CAR], self.site)
         self.car = Outlet(load=CAR, site=self.site.site, lines=lines, given="charging")
+        assert self.site.grid is not None
+        self._limit_a = self.site.grid.breaker_a - self.site.grid.margin_a
         self.fitted = meters.fitted(self.site, _GIVEN)
         self.plan = self.calendar.compiled(self.fitted, (), 0.0)
         self.memory: Memory = first_memory()
@@ -121,15 +125,17 @@ class _Controlled:
         if self.now_s % LEASE_S == 0.0:
             self._renew()
         due = self.now_s % ACT_S == 0.0 or self._unsettled or self._car_is() != self.car.given
-        if not (due or (self._sees_light() and self._moved())):
+        above = plant.exceeds(self._limit_a)
+        if not (due or above or (self._sees_light() and self._moved())):
             return
         self._follow_calendar()
         self._look()
         news = self._hear()
         longest_s = LIVE_DECISION_S if self._live() else QUIET_DECISION_S
-        if not (news or self._unsettled or self._moved() or self.now_s - self._decided_s >= longest_s):
+        if not (news or above or self._unsettled or self._moved() or self.now_s - self._decided_s >= longest_s):
             return
         for _ in range(ROUNDS):
+            plant.bear(ROUND_S)
             self._unsettled = self._decide()
             if not self._unsettled:
                 break

@@ -32,6 +32,7 @@ from evenload.simulation import plant, thermal
 from evenload.simulation.plant import Flows, PhaseValues, Surroundings
 from evenload.simulation.seasons import Day, Place, Trip, day_of, trip_of
 from evenload.simulation.thermal import Mass
+from evenload.site.breaker import THERMAL_LIMIT, heat_after
 from evenload.site.schema import Site, phases_of
 
 OWN_W = 2_000.0
@@ -45,6 +46,8 @@ class Plant:
 
     def __init__(self, site: Site, place: Place, tally: Tally, first: date) -> None:
         self.site, self.place, self.tally = site, place, tally
+        assert site.grid is not None
+        self.breaker_a = site.grid.breaker_a
         self.config = plant.plant_config(site, capacity_wh=CAPACITY_WH)
         self.soc_pct: float = FIRST_SOC_PCT
         self.car = Car()
@@ -53,7 +56,8 @@ class Plant:
         self._on = {
             name: tuple(LINES.index(phase) for phase in phases_of(load, site)) for name, load in site.loads.items()
         }
-        self._pool_s = 0.0
+        self._pool_s = self._borne_s = 0.0
+        self.heat_ratios = [0.0, 0.0, 0.0]
         self.date = first
         self.minute = 0
         self._begin_day()
@@ -92,10 +96,24 @@ class Plant:
         else:
             self.draws_a[name] = offers_a
 
+    def bear(self, seconds: float) -> None:
+        """Let the breaker bear what flows now for a part of this minute, until loads follow."""
+        seconds = min(seconds, STEP_S - self._borne_s)
+        self._bear(self.flows()[0], seconds)
+        self._borne_s += seconds
+
+    def exceeds(self, limit_a: float) -> bool:
+        """Tell whether a phase imports more than so much."""
+        around, drawn = self.around(), self.on_phases_a()
+        most_a = max(house + load for house, load in zip(around.household_a, drawn, strict=True))
+        return most_a > limit_a and max(self.flows()[0].net_a) > limit_a
+
     def pass_minute(self) -> None:
         """Let a minute pass as things are now, count it, and go to the next."""
         flows, battery_w = self.flows()
         self._count(flows)
+        self._bear(flows, STEP_S - self._borne_s)
+        self._borne_s = 0.0
         self.soc_pct = plant.soc_after(self.config, self.soc_pct, battery_w, STEP_S) or 0.0
         self.car.charged(self.power_w(CAR), STEP_S)
         self._warm()
@@ -158,8 +176,14 @@ class Plant:
         month["export"] += max(0.0, -net_w) * hours
         for name in self.draws_a:
             tally.loads_wh[name] = tally.loads_wh.get(name, 0.0) + self.power_w(name) * hours
-        limit_a = self.site.grid.breaker_a if self.site.grid is not None else 1e9
-        tally.above_breaker_min += max(flows.net_a) > limit_a
+
+    def _bear(self, flows: Flows, seconds: float) -> None:
+        """Count the time above the breaker's rating, and the heat that is in it."""
+        tally, limit_a = self.tally, self.breaker_a
+        tally.above_breaker_s += seconds * (max(flows.net_a) > limit_a)
+        for line, net_a in enumerate(flows.net_a):
+            heat = self.heat_ratios[line] = heat_after(self.heat_ratios[line], net_a / limit_a, seconds)
+            tally.breaker_heat_ratio = max(tally.breaker_heat_ratio, heat / THERMAL_LIMIT)
 
 
 def replace_gain(gain_w: float) -> thermal.ThermalFacts:

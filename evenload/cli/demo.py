@@ -12,7 +12,7 @@ from evenload.cli.launch import OUTWARD, SERVICES, Launch, keep_running, log_of
 from evenload.cli.ports import free_port
 from evenload.cli.running import default_data_dir
 from evenload.cli.supervisor import Child
-from evenload.simulation.demo_devices import NAMES, missing
+from evenload.simulation.demo_devices import NAMES, NOT_HERE, missing
 from evenload.simulation.station_faults import FAULTS
 
 EXAMPLES = """\b
@@ -40,7 +40,7 @@ plug answer on HTTP; everything else is what runs in production. Nothing is kept
     multiple=True,
     type=click.Choice(NAMES),
     metavar="DEVICE",
-    help=f"A device in place of the home's usual ones; may be repeated. One of {', '.join(NAMES)}.",
+    help=f"A device in place of the home's usual ones; may be repeated. One of {', '.join(NAMES)}. {NOT_HERE}",
 )
 @click.option("--fault", metavar="NAME", help="The wallbox behaves as such stations in the field do.")
 @click.option("--faults", is_flag=True, help="List what --fault takes, and end.")

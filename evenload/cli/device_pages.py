@@ -76,8 +76,9 @@ def _make_page(name: str, make: Make) -> str:
 
 
 def _asked(make: Make) -> str:
+    dongle = f", or UDP, port {make.udp_port}" if make.udp_port else ""
     return (
-        f"Modbus TCP, port {make.port}, unit {make.unit}; asked at most every {make.fastest_s:g} s."
+        f"Modbus TCP, port {make.port}{dongle}, unit {make.unit}; asked at most every {make.fastest_s:g} s."
         " All meters at one address share one connection.\n"
     )
 

@@ -78,8 +78,15 @@ async def certificates(settings: Settings, running: Running | None) -> dict[str,
         found["that stations are shown"] = await _shown(running.ocpp_url, 443, greets=False)
     for path in (settings.nats_ca, settings.ocpp_tls_cert, settings.ocpp_tls_ca):
         if path:
-            found[path] = _ends(Path(path).read_text(encoding="utf-8", errors="replace"))
+            found[path] = _ends_of(Path(path))
     return found
+
+
+def _ends_of(path: Path) -> datetime | None:
+    try:
+        return _ends(path.read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        return None
 
 
 async def _shown(url: str, port: int, *, greets: bool) -> datetime | None:
@@ -111,4 +118,12 @@ def _ends(pem: str) -> datetime | None:
 def readable_by_others(settings: Settings) -> tuple[str, ...]:
     """Return the files with secrets that others on this machine may read."""
     secret = (settings.nats_creds, settings.ocpp_tls_key)
-    return tuple(path for path in secret if path and Path(path).stat().st_mode & READABLE_BY_OTHERS)
+    return tuple(path for path in secret if path and _mode(Path(path)) & READABLE_BY_OTHERS)
+
+
+def _mode(path: Path) -> int:
+    """Return who may read a file; nobody may read one that is not there."""
+    try:
+        return path.stat().st_mode
+    except OSError:
+        return 0

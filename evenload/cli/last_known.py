@@ -6,7 +6,8 @@ from typing import TypeVar
 
 import msgspec
 
-from evenload.cli.status_view import StatusEvent, View, heard
+from evenload.cli.sites import site_records, zones
+from evenload.cli.status_view import StatusEvent, View, heard, zoned
 from evenload.contracts import subjects
 from evenload.contracts.events import Alert, Decision, LoadState, MeterReading
 from evenload.contracts.plan_events import LoadPlan
@@ -33,7 +34,7 @@ async def last_known(bus: Bus, clock: Clock) -> View:
             event = await newest(bus, stream, subject, wanted)
             if event is not None:
                 view = heard(view, event, clock.monotonic() - _age_s(event, clock.utc()))
-    return view
+    return zoned(view, zones(await site_records(bus)))
 
 
 async def _stored_subjects(bus: Bus, stream: str, pattern: str) -> list[str]:

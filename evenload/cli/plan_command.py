@@ -4,7 +4,7 @@ import asyncio
 import getpass
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 import click
@@ -14,7 +14,7 @@ from evenload.cli.failures import Failure
 from evenload.cli.last_known import last_known
 from evenload.cli.plan_text import plan_line
 from evenload.cli.set_command import until_from
-from evenload.cli.sites import the_site
+from evenload.cli.sites import site_now, the_site
 from evenload.contracts import subjects
 from evenload.contracts.catalog import COMMAND_NAMES
 from evenload.contracts.commands import ClearPlan, CommandRejected, CommandReply, SetPlan
@@ -46,7 +46,10 @@ _AMOUNT = re.compile(r"(\d{1,7}(?:\.\d+)?)\s*(kWh|Wh|%|°?C)", re.IGNORECASE)
 @click.command(name="plan", epilog=EXAMPLES)
 @click.argument("load", required=False)
 @click.argument("amount", metavar="AMOUNT|clear|none", required=False)
-@click.option("--by", help="Deadline: 07:00 (the next one), 2026-06-01T07:00, or on days: `mon-fri 07:00`.")
+@click.option(
+    "--by",
+    help="Deadline in the site's time zone: 07:00 (the next one), 2026-06-01T07:00, or on days: `mon-fri 07:00`.",
+)
 @click.option("--battery", help="Size of the vehicle's battery, as 60kWh; for an amount in %.")
 @click.option("--meter", help="Meter of role vehicle or temperature that shows it, where there are several.")
 @click.option("--site", help="Site of the load, when several run.")
@@ -66,10 +69,12 @@ def plan_command(
     if load is None or amount is None:
         asyncio.run(_show(load, nats, data_dir))
         return
-    if amount in ("clear", "none"):
-        needs: tuple[Need, ...] | None = None if amount == "clear" else ()
-    else:
-        needs = (need_from(amount, by, battery=battery, meter=meter, now=datetime.now().astimezone()),)
+
+    def needs(now: datetime) -> tuple[Need, ...] | None:
+        if amount in ("clear", "none"):
+            return None if amount == "clear" else ()
+        return (need_from(amount, by, battery=battery, meter=meter, now=now),)
+
     asyncio.run(_set(load, needs, site=site, nats=nats, data_dir=data_dir))
 
 
@@ -113,11 +118,18 @@ def _deadline(text: str, now: datetime) -> str:
 
 
 async def _set(
-    load: str, needs: tuple[Need, ...] | None, *, site: str | None, nats: str | None, data_dir: Path | None
+    load: str,
+    needs_at: Callable[[datetime], tuple[Need, ...] | None],
+    *,
+    site: str | None,
+    nats: str | None,
+    data_dir: Path | None,
 ) -> None:
     by = f"evenload plan, {getpass.getuser()}"
     async with connected(nats, data_dir) as bus:
         name = await the_site(bus, site, load)
+        now = await site_now(bus, name)
+        needs = needs_at(now)
         command = (
             ClearPlan(site=name, by=by, load=load)
             if needs is None
@@ -131,7 +143,7 @@ async def _set(
             raise Failure(reply.why, reply.remedy)
         click.echo(reply.text)
         if needs:
-            click.echo(await _first_plan(plans))
+            click.echo(await _first_plan(plans, now.tzinfo))
 
 
 def _into(plans: "asyncio.Queue[LoadPlan]") -> Callable[[str, bytes], None]:
@@ -148,14 +160,14 @@ def _into(plans: "asyncio.Queue[LoadPlan]") -> Callable[[str, bytes], None]:
     return take
 
 
-async def _first_plan(plans: "asyncio.Queue[LoadPlan]") -> str:
+async def _first_plan(plans: "asyncio.Queue[LoadPlan]", zone: tzinfo | None) -> str:
     """Return what the planner makes of it: the first plan of what was asked for by command."""
     try:
         async with asyncio.timeout(WAIT_S):
             while True:
                 plan = await plans.get()
                 if plan.asked_at is not None:
-                    return plan_line(plan)
+                    return plan_line(plan, zone)
     except TimeoutError:
         return "the planner has not answered yet; evenload plan shows it later"
 
@@ -172,5 +184,5 @@ async def _lines(bus: Bus, load: str | None) -> list[str]:
         f"{name}: {line}"
         for _, site in sorted(view.sites.items())
         for name, plan in sorted(site.plans.items())
-        if load in (None, name) and (line := plan_line(plan))
+        if load in (None, name) and (line := plan_line(plan, site.zone))
     ]

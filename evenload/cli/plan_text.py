@@ -1,21 +1,21 @@
 """A load's plan in words: how far it is, when it is guaranteed, and by how much it falls short. Pure."""
 
-from datetime import datetime
+from datetime import datetime, tzinfo
 
 from evenload.contracts.plan_events import LoadPlan
 
 LATER = "%a %H:%M"
 
 
-def plan_line(plan: LoadPlan) -> str:
-    """Return a plan in one line, with times on this machine's wall clock; empty for a load without one."""
+def plan_line(plan: LoadPlan, zone: tzinfo | None) -> str:
+    """Return a plan in one line, times in the site's zone (None = this machine's); empty for a load without one."""
     if plan.ready_at is None:
         return ""
     parts = [f"{plan.need}: {_progress(plan)}"]
     if plan.short_wh > 0.0:
-        ready = f"{plan.ready_at.astimezone():{LATER}}"
+        ready = f"{plan.ready_at.astimezone(zone):{LATER}}"
         parts.append(f"CANNOT BE MET: {plan.short_wh / 1000:.1f} kWh will be missing at {ready}")
-    spans = guaranteed(plan)
+    spans = guaranteed(plan, zone)
     if spans:
         parts.append(f"guaranteed {', '.join(spans[:4])}{', …' if len(spans) > 4 else ''}")
     if plan.cost is not None:
@@ -25,11 +25,11 @@ def plan_line(plan: LoadPlan) -> str:
     return "; ".join(parts)
 
 
-def progress(plan: LoadPlan) -> str:
+def progress(plan: LoadPlan, zone: tzinfo | None) -> str:
     """Return in few words how far a plan is and until when."""
     if plan.ready_at is None:
         return ""
-    return f"{_progress(plan)} until {plan.ready_at.astimezone():{LATER}}"
+    return f"{_progress(plan)} until {plan.ready_at.astimezone(zone):{LATER}}"
 
 
 def _progress(plan: LoadPlan) -> str:
@@ -40,7 +40,7 @@ def _progress(plan: LoadPlan) -> str:
     return f"{plan.missing_wh / 1000:.1f} kWh to go"
 
 
-def guaranteed(plan: LoadPlan) -> list[str]:
+def guaranteed(plan: LoadPlan, zone: tzinfo | None) -> list[str]:
     """Return the spans of time that are guaranteed, as `Mon 00:15-03:30 16 A`; equal slots are one span."""
     spans: list[tuple[datetime, datetime, float]] = []
     ends = [*(slot.starts_at for slot in plan.slots[1:]), plan.ends_at]
@@ -51,4 +51,4 @@ def guaranteed(plan: LoadPlan) -> list[str]:
             spans[-1] = (spans[-1][0], end, slot.guaranteed_a)
         else:
             spans.append((slot.starts_at, end, slot.guaranteed_a))
-    return [f"{begin.astimezone():{LATER}}-{end.astimezone():%H:%M} {amps:g} A" for begin, end, amps in spans]
+    return [f"{begin.astimezone(zone):{LATER}}-{end.astimezone(zone):%H:%M} {amps:g} A" for begin, end, amps in spans]

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from evenload.cli.connection import connected, system_options
 from evenload.cli.durations import duration_s
 from evenload.cli.failures import Failure
-from evenload.cli.sites import the_site
+from evenload.cli.sites import site_now, the_site
 from evenload.contracts import subjects
 from evenload.contracts.catalog import COMMAND_NAMES
 from evenload.contracts.commands import (
@@ -52,7 +52,7 @@ Examples:
 \b
 Modes: standard (of a tank or a room also: normal), solar_priority, solar_only, excess, off; boost where it heats.
 Without --until a mode, limit or target holds until the load's schedule next changes it, and without a schedule until
-cleared; --until cleared holds it over all changes of the schedule.
+cleared; --until cleared holds it over all changes of the schedule. Times of day are the site's (`time_zone`).
 Exit status: 0 in force, 1 not accepted, 3 nobody answers.
 """
 _AMOUNT = re.compile(r"(\d{1,4}(?:\.\d+)?)(A|C)")
@@ -72,7 +72,7 @@ def set_command(
     if (what == "clear") != (value is None):
         raise click.UsageError("clear takes no value" if value else f"{what} takes a value, as in evenload set --help")
     keeps = until == "cleared"
-    end = until_from(until, datetime.now().astimezone()) if until and not keeps else None
+    end = None if keeps else until
     asyncio.run(_set(target, what, value or "", end=(end, keeps), site=site, nats=nats, data_dir=data_dir))
 
 
@@ -81,14 +81,15 @@ async def _set(
     what: str,
     value: str,
     *,
-    end: tuple[datetime | None, bool],
+    end: tuple[str | None, bool],
     site: str | None,
     nats: str | None,
     data_dir: Path | None,
 ) -> None:
     async with connected(nats, data_dir) as bus:
         name = await the_site(bus, site, target)
-        until, keeps = end
+        said, keeps = end
+        until = until_from(said, await site_now(bus, name)) if said else None
         command = replace(command_from(name, target, what, value=value, until=until), keeps=keeps)
         subject = subjects.command(name, COMMAND_NAMES[type(command)])
         answer = await bus.request(subject, encode(command))
@@ -171,10 +172,13 @@ def _celsius(value: str) -> float:
 
 
 def until_from(text: str, now: datetime) -> datetime:
-    """Return the end that `text` names, UTC: a duration, a time of day (the next one), or a date and time (local)."""
+    """Return the end that `text` names, UTC: a duration, a time of day (the next one), or a date and time.
+
+    `now` is on the wall clock on which times are meant.
+    """
     lasts_s = duration_s(text)
     if lasts_s is not None:
-        return (now + timedelta(seconds=lasts_s)).astimezone(UTC)
+        return now.astimezone(UTC) + timedelta(seconds=lasts_s)
     try:
         if re.fullmatch(r"\d{1,2}:\d{2}", text):
             hour, minute = map(int, text.split(":"))

@@ -1,6 +1,7 @@
 """Sites as the running system has them: which there are, and which one a command means."""
 
 import difflib
+from datetime import datetime, tzinfo
 
 from evenload.cli.failures import Failure
 from evenload.contracts import subjects
@@ -8,6 +9,7 @@ from evenload.contracts.records import SiteRecord
 from evenload.contracts.wire import decode_as
 from evenload.runtime.bus import Bus
 from evenload.site.load import load_text
+from evenload.site.windows import zone_of
 
 
 async def site_records(bus: Bus) -> dict[str, SiteRecord]:
@@ -40,6 +42,18 @@ async def the_site(bus: Bus, named: str | None, target: str) -> str:
 async def known_site(bus: Bus, name: str) -> str:
     """Return the name of a site in force; ends the command when there is none."""
     return _known(name, sorted(await site_records(bus)), "site")
+
+
+async def site_now(bus: Bus, site: str) -> datetime:
+    """Return the time now on the wall clock of a site in force: what times of day in commands mean there."""
+    zone = zones(await site_records(bus)).get(site)
+    return datetime.now(zone) if zone is not None else datetime.now().astimezone()
+
+
+def zones(records: dict[str, SiteRecord]) -> dict[str, tzinfo]:
+    """Return the time zone of each site, by name; a file that this version cannot read is left out."""
+    sites = {name: load_text(record.text, record.source).site for name, record in records.items()}
+    return {name: zone_of(site.time_zone) for name, site in sites.items() if site is not None}
 
 
 def loads_of(record: SiteRecord) -> tuple[str, ...]:

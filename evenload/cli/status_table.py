@@ -16,7 +16,6 @@ from evenload.cli.plan_text import progress
 from evenload.cli.status_view import SiteView, View, newest, silent_s
 from evenload.contracts.events import Alert, Decision, InputUsed, LoadDecision, LoadState, MeterReading, Timer
 from evenload.contracts.phases import PHASES, PerPhase
-from evenload.contracts.plan_events import LoadPlan
 
 BAR_CELLS = 14
 WIDE = 110
@@ -171,7 +170,7 @@ def _power_text(power_w: float) -> str:
 
 def _loads(site: SiteView, decision: Decision, now_s: float, width: int) -> Table:
     since_s = 0.0 if site.decided_at_s is None else now_s - site.decided_at_s
-    rows = [_load_row(load, site.states.get(load.load), site.plans.get(load.load), since_s) for load in decision.loads]
+    rows = [_load_row(load, site, since_s) for load in decision.loads]
     return _wide(rows) if width >= WIDE else _narrow(rows)
 
 
@@ -199,7 +198,8 @@ def _below(above: Text, below: Text) -> Text:
     return Text("\n").join([above, below])
 
 
-def _load_row(load: LoadDecision, state: LoadState | None, plan: LoadPlan | None, since_s: float) -> tuple[Text, ...]:
+def _load_row(load: LoadDecision, site: SiteView, since_s: float) -> tuple[Text, ...]:
+    state = site.states.get(load.load)
     told_a = load.measured_a if state is None or load.wiring == "corrected" else state.measured_a
     return (
         _name(load),
@@ -208,7 +208,7 @@ def _load_row(load: LoadDecision, state: LoadState | None, plan: LoadPlan | None
         Text(f"{load.setpoint_a:4.1f} A", style="bold" if load.setpoint_a > 0 else "dim"),
         Text(_measured(told_a)),
         Text(_reason(load, since_s)),
-        Text(_next(load, plan, since_s)),
+        Text(_next(load, site, since_s)),
     )
 
 
@@ -265,15 +265,16 @@ def _reason(load: LoadDecision, since_s: float) -> str:
     return f"{reason}; could get {load.could_get_a:.1f} A" if idle else reason
 
 
-def _next(load: LoadDecision, plan: LoadPlan | None, since_s: float) -> str:
+def _next(load: LoadDecision, site: SiteView, since_s: float) -> str:
     """Return what comes next and when: its timer where the reason does not say it, and when its mode or limit ends."""
     parts = []
     if load.timer is not None and not _names(load.reason, load.timer):
         parts.append(f"{load.timer.name.replace('_', ' ')} {_left(load.timer, since_s)}")
     if load.until is not None:
-        parts.append(f"{'by hand' if load.by_hand else 'so'} until {load.until.astimezone():%a %H:%M}")
+        parts.append(f"{'by hand' if load.by_hand else 'so'} until {load.until.astimezone(site.zone):%a %H:%M}")
+    plan = site.plans.get(load.load)
     if plan is not None and plan.ready_at is not None:
-        parts.append(f"plan: {progress(plan)}")
+        parts.append(f"plan: {progress(plan, site.zone)}")
     return ", ".join(parts)
 
 

@@ -4,6 +4,7 @@ Pure: (view, event, now) → view. `now_s` is the viewer's monotonic clock; ages
 the age that an event brings itself (a stored one) is added.
 """
 
+from datetime import tzinfo
 from typing import Any
 
 import msgspec
@@ -28,6 +29,8 @@ class SiteView(Struct, frozen=True, kw_only=True):
     readings: dict[str, MeterReading] = {}
     read_at_s: dict[str, float] = {}
     plans: dict[str, LoadPlan] = {}
+    zone: tzinfo | None = None
+    """The site's; None = not known, times are this machine's."""
 
 
 class View(Struct, frozen=True, kw_only=True):
@@ -55,6 +58,12 @@ def heard(view: View, event: StatusEvent, now_s: float) -> View:
     else:
         after = replace(before, alerts=_alerts(before.alerts, event))
     return replace(view, sites={**view.sites, event.site: after})
+
+
+def zoned(view: View, zones: dict[str, tzinfo]) -> View:
+    """Return the view with each site's time zone."""
+    sites = {name: replace(site, zone=zones.get(name, site.zone)) for name, site in view.sites.items()}
+    return replace(view, sites=sites)
 
 
 def _alerts(before: dict[str, Alert], event: Alert) -> dict[str, Alert]:

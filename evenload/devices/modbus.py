@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Literal
+from typing import Generic, Literal, Protocol, TypeVar
 
 from msgspec import Struct
 from pymodbus.client import AsyncModbusTcpClient
@@ -132,19 +132,30 @@ class ModbusLink:
             self._client = None
 
 
-class ModbusLinks:
-    """The addresses in use."""
+class Link(Protocol):
+    """What can be closed."""
 
-    def __init__(self) -> None:
-        # What goes wrong is told by `DeviceError`, once; the library would add its traffic to the log each time.
-        logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
-        self._links: dict[ModbusAddress, ModbusLink] = {}
+    def close(self) -> None:
+        """Close; the next question opens it again."""
+
+
+L = TypeVar("L", bound=Link)
+
+
+class Links(Generic[L]):
+    """The addresses in use, each with one link for all that read there."""
+
+    def __init__(self, opened: Callable[[ModbusAddress], L]) -> None:
+        self._opened = opened
+        self._links: dict[ModbusAddress, L] = {}
         self._users: dict[ModbusAddress, int] = {}
 
     @asynccontextmanager
-    async def connection(self, address: ModbusAddress) -> AsyncIterator[ModbusLink]:
-        """Yield the shared connection; the last user's leaving closes it."""
-        link = self._links.setdefault(address, ModbusLink(address))
+    async def connection(self, address: ModbusAddress) -> AsyncIterator[L]:
+        """Yield the shared link; the last user's leaving closes it."""
+        if address not in self._links:
+            self._links[address] = self._opened(address)
+        link = self._links[address]
         self._users[address] = self._users.get(address, 0) + 1
         try:
             yield link
@@ -153,6 +164,15 @@ class ModbusLinks:
             if self._users[address] == 0:
                 del self._users[address], self._links[address]
                 link.close()
+
+
+class ModbusLinks(Links[ModbusLink]):
+    """The Modbus TCP connections in use."""
+
+    def __init__(self) -> None:
+        # What goes wrong is told by `DeviceError`, once; the library would add its traffic to the log each time.
+        logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
+        super().__init__(ModbusLink)
 
 
 def modbus_address(host: str, default_port: int) -> ModbusAddress:

@@ -31,10 +31,10 @@ def follow_sites(ctx: Context, bucket: str, on_site: OnSite, let_go: LetGo) -> N
     if not ctx.settings.share_sites:
         ctx.spawn("sites", lambda: run_until(watch_sites(ctx, on_site), ctx.stopping))
         return
-    share, sites_read = Share(ctx, bucket, on_site, let_go), asyncio.Event()
+    share = Share(ctx, bucket, on_site, let_go)
     ctx.health.need("lease")
-    ctx.spawn("sites", lambda: run_until(watch_sites(ctx, share.on_site, sites_read), ctx.stopping))
-    ctx.spawn("lease", lambda: share.lease.renew(sites_read), drains=True)
+    ctx.spawn("sites", lambda: run_until(watch_sites(ctx, share.on_site, share.lease.knows_sites), ctx.stopping))
+    ctx.spawn("lease", share.lease.renew, drains=True)
     ctx.spawn("replicas", share.lease.watch)
     ctx.spawn("share", share.assign, drains=True)
 
@@ -64,7 +64,7 @@ class Share:
         while not self._ctx.stopping.is_set():
             with suppress(BusError):
                 await self.lease.look_up()
-            await self._give_up(self._served - self.lease.share(self._served & set(self._known)))
+            await self._give_up(self._served - self.lease.share(self._known))
             await self._take(self.lease.mine(self._known) - self._served)
             await self._wait()
         await self._give_up(set(self._served))

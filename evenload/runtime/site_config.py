@@ -1,12 +1,13 @@
 """Site configurations as services get them: from the bucket `sites` only, parsed, the last good one kept."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 
 from evenload.contracts import subjects
 from evenload.contracts.records import SiteRecord
 from evenload.contracts.wire import Codec, ContractError
-from evenload.runtime.bus import Change
+from evenload.runtime.bus import BusError, Change
 from evenload.runtime.service import Context
 from evenload.site.findings import faults
 from evenload.site.load import load_text
@@ -14,6 +15,7 @@ from evenload.site.schema import Site
 
 OnSite = Callable[[str, Site | None, int], None]
 FLAG = "sites"
+LOOK_AGAIN_S = 5.0
 
 
 async def watch_sites(ctx: Context, on_change: OnSite, seen: asyncio.Event | None = None) -> None:
@@ -28,14 +30,34 @@ async def watch_sites(ctx: Context, on_change: OnSite, seen: asyncio.Event | Non
     unseen = set(await bucket.keys())
     _tell_seen(ctx, unseen, seen)
     reader = SiteReader(ctx)
-    async with bucket.watch() as changes:
+    async with bucket.watch() as changes, _looking_again(ctx, unseen, seen):
         async for change in changes:
             news = reader.read(change)
             if news is not None:
                 on_change(*news)
             unseen.discard(change.key)
             _tell_seen(ctx, unseen, seen)
-            await asyncio.sleep(0)  # thousands of files are read at a start; what else there is to do goes between
+            await asyncio.sleep(0)  # a thousand files take seconds; leases are renewed meanwhile
+
+
+@asynccontextmanager
+async def _looking_again(ctx: Context, unseen: set[str], seen: asyncio.Event | None) -> AsyncIterator[None]:
+    """Forget what was removed before it could be seen: nobody is told of that."""
+
+    async def look() -> None:
+        bucket = await ctx.bus.bucket(subjects.SITES)
+        while unseen:
+            await asyncio.sleep(LOOK_AGAIN_S)
+            with suppress(BusError):
+                unseen.intersection_update(await bucket.keys())
+                _tell_seen(ctx, unseen, seen)
+
+    looking = asyncio.create_task(look(), name="sites that are not seen")
+    try:
+        yield
+    finally:
+        looking.cancel()
+        await asyncio.wait([looking])
 
 
 def _tell_seen(ctx: Context, unseen: set[str], seen: asyncio.Event | None) -> None:

@@ -17,6 +17,7 @@ from evenload.simulation.devices import (
     HomewizardKwh,
     HomewizardP1,
     HomewizardSocket,
+    JsonMeter,
     KasaPlug,
     MqttThing,
     PlugWorld,
@@ -32,8 +33,11 @@ from evenload.simulation.devices import (
 )
 from evenload.simulation.devices import living_assistant as assistant
 from evenload.simulation.devices.broker import MISSING, Mosquitto, OnBroker, find_mosquitto
+from evenload.simulation.devices.dsmr_cable import DsmrCable
+from evenload.simulation.devices.goodwe_dongle import GoodweDongle
 from evenload.simulation.devices.live import Home
 from evenload.simulation.devices.modbus import ModbusDevice, golden, golden_names
+from evenload.simulation.devices.shelly import ShellyTwoRelays
 from evenload.simulation.devices.tuya import TuyaPlug
 from evenload.simulation.devices.world import MeterProvider
 
@@ -67,12 +71,14 @@ class World(Struct, frozen=True):
 
 
 class Kind(Struct, frozen=True):
-    """One kind of device: how it is made, the places it can take, and its keys beside `host`, by place where they
-    differ."""
+    """One kind of device: how it is made, the places it can take, and its keys beside its address, by place where
+    they differ."""
 
     make: Callable[[World], Any]
     places: tuple[Place, ...]
     keys: str | Mapping[Place, str]
+    at: str = ", host: '{}'"
+    """How its address is written."""
     on_broker: bool = False
     secret_file: str = ""
     extra: tuple[str, str] = ("", "")
@@ -82,7 +88,7 @@ class Kind(Struct, frozen=True):
         """Return its keys in the site file."""
         keys = self.keys if isinstance(self.keys, str) else self.keys[place]
         secret = f", {self.secret_file}" if self.secret_file else ""
-        return keys + secret + ("" if self.on_broker else f", host: '{address}'")
+        return keys + secret + ("" if self.on_broker else self.at.replace("{}", address))
 
 
 def _meter(make: Callable[[MeterProvider], Any], keys: str) -> Kind:
@@ -123,6 +129,19 @@ MQTT_KEYS: Mapping[Place, str] = {
     "pv": "driver: mqtt, topic: roof/sun, fields: {power_w: watts}",
     "bat": "driver: mqtt, topic: cellar/battery, fields: {power_w: watts, soc_pct: level}",
 }
+GOODWE = golden("goodwe")
+REGISTER_KEYS: Mapping[Place, str] = {
+    "p1": f"driver: modbus, unit: {GOODWE.unit}, registers: {{power_l1_w: holding 36019 int32 x-1,"
+    " power_l2_w: holding 36021 int32 x-1, power_l3_w: holding 36023 int32 x-1}",
+    "pv": f"driver: modbus, unit: {GOODWE.unit}, registers: {{power_w: holding 35105 uint32 + holding 35109 uint32}}",
+    "bat": f"driver: modbus, unit: {GOODWE.unit},"
+    " registers: {power_w: holding 35182 int32, soc_pct: holding 37007 uint16}",
+}
+"""Registers by hand, as of a make that has no driver of its own."""
+JSON_KEYS = (
+    "driver: http_json, scale: 1000,"
+    " fields: {power_l1_w: 'phases[0].kw', power_l2_w: 'phases[1].kw', power_l3_w: 'phases[2].kw'}"
+)
 ASSISTANT_KEYS: Mapping[Place, str] = {
     "p1": f"driver: homeassistant, {assistant.GRID}",
     "pv": f"driver: homeassistant, {assistant.SUN}",
@@ -145,6 +164,19 @@ KINDS: Mapping[str, Kind] = {
     "dsmr": Kind(lambda world: DsmrPort("", home=world.grid), ("p1",), "driver: dsmr"),
     "fronius": Kind(lambda world: Fronius(world.grid, world.home), ("p1", "pv", "bat"), "driver: fronius"),
     "enphase": Kind(lambda world: Enphase(world.grid, home=world.home), ("p1", "pv"), "driver: enphase, secure: false"),
+    "dsmr-serial": Kind(
+        lambda world: DsmrCable(world.grid),
+        ("p1",),
+        "driver: dsmr_serial",
+        at=", port: {}",
+        extra=("serial", "serial"),
+    ),
+    "goodwe-udp": Kind(
+        lambda world: GoodweDongle(GOODWE, world.home), ("p1", "pv", "bat"), "driver: goodwe, over: udp"
+    ),
+    "http-json": Kind(lambda world: JsonMeter(world.grid), ("p1",), JSON_KEYS, at=", url: 'http://{}/meter'"),
+    "modbus": Kind(lambda world: ModbusDevice(GOODWE, world.home), ("p1", "pv", "bat"), REGISTER_KEYS),
+    "sg-ready": _plug(ShellyTwoRelays, "driver: sg_ready, relays: shelly"),
     "shelly-plug": _plug(ShellyPlug, "driver: shelly"),
     "shelly-gen1-plug": _plug(ShellyGen1Plug, "driver: shelly, generation: 1"),
     "tasmota-plug": _plug(TasmotaPlug, "driver: tasmota"),
@@ -183,6 +215,12 @@ KINDS: Mapping[str, Kind] = {
     **{name: _modbus(name) for name in golden_names() if golden(name).live},
 }
 NAMES: tuple[str, ...] = tuple(sorted(KINDS))
+NOT_HERE = (
+    "Not there, for want of a place in this home: meters of one phase (it has three), tanks with several elements,"
+    " heaters whose power is set and heat pumps with four levels (it has a heater that is on or off), and limits from"
+    " outside."
+)
+"""Why a driver, or a way of one, cannot be asked for."""
 
 
 def missing(name: str) -> str | None:

@@ -135,6 +135,12 @@ class InverterMeter(Options, frozen=True, kw_only=True):
     timeout_s: Timeout = 3.0
 
 
+class DongleMeter(InverterMeter, frozen=True, kw_only=True):
+    """An inverter over Modbus TCP or, through its dongle, over UDP; the role says which of its values are read."""
+
+    over: Annotated[Literal["tcp", "udp"], Meta(description="tcp: Modbus TCP; udp: the WiFi dongle's own port")] = "tcp"
+
+
 class SunspecMeter(Options, frozen=True, kw_only=True):
     """SunSpec over Modbus TCP: inverters 101–103 and 111–113, meters 201–204 and 211–214, batteries 124 and 802."""
 
@@ -237,6 +243,7 @@ def names_file(options: Options | None) -> bool:
 
 METER_DRIVERS: dict[str, type[Options]] = {
     **dict.fromkeys(INVERTERS, InverterMeter),
+    "goodwe": DongleMeter,
     "dsmr": DsmrMeter,
     "dsmr_serial": DsmrSerialMeter,
     "enphase": EnphaseMeter,

@@ -59,7 +59,9 @@ class Grid(Section, frozen=True, kw_only=True):
 class Inverter(Section, frozen=True, kw_only=True):
     """What is between sun, battery and house."""
 
-    max_w: Annotated[PositiveWatts | None, Meta(description="output, W; none = not limiting")] = None
+    max_w: Annotated[
+        NonNegativeWatts | None, Meta(description="output, W; none = not limiting, 0 = nothing produces here")
+    ] = None
     max_per_phase_w: Annotated[PositiveWatts | None, Meta(description="output per phase, W; none = not limiting")] = (
         None
     )

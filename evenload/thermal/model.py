@@ -13,7 +13,8 @@ from msgspec import Struct
 HOUR_S = 3600.0
 FOREVER_S = 30 * 86_400.0
 """Answers beyond a month are `None`: no model of first order is good for longer."""
-_HALVINGS = 50
+_HALVINGS = 24
+"""To a hundredth of a second of two days."""
 
 
 class Model(Struct, frozen=True, kw_only=True):

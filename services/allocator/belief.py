@@ -21,6 +21,7 @@ from services.allocator.plan import MA, MASK_PHASES, Plan
 FREEZE_PERIODS, FREEZE_S, FAILSAFE_S = 2.5, 5.0, 12.0
 SOC_KEPT_S = 600.0
 SIDE_METER_S = 30.0
+_SIDES = ("solar", "battery", "inverter", "household")
 APART_MA, APART_PART = 1000, 10
 """Two meters may differ by 1 A, or by a tenth of the larger value."""
 _HEALTHS: tuple[Health, ...] = ("normal", "frozen", "failsafe")
@@ -40,6 +41,8 @@ class Grid(Struct, frozen=True, kw_only=True):
     period_s: float = 1.0
     apart: tuple["Apart", ...] = ()
     """Phases on which two fresh grid meters do not say the same."""
+    short: tuple["Short", ...] = ()
+    """Phases on which it says less than what is measured below it."""
 
 
 class Apart(Struct, frozen=True):
@@ -49,6 +52,14 @@ class Apart(Struct, frozen=True):
     names: tuple[str, str]
     """The site's grid meter, and the one that checks it."""
     said_ma: tuple[int, int]
+
+
+class Short(Struct, frozen=True):
+    """A phase (0 to 2) on which the grid meter says less than what is measured below it must import; mA."""
+
+    phase: int
+    said_ma: int
+    below_ma: int
 
 
 class Sides(Struct, frozen=True, kw_only=True):
@@ -62,7 +73,8 @@ class Sides(Struct, frozen=True, kw_only=True):
     household_ma: Phases | None
     believed_ma: Phases | None
     """The household per phase as last found behind an asymmetric inverter."""
-    inputs: tuple[InputUsed, ...]
+    made_ma: Phases | None
+    """The most that sun and battery may put on each phase; None = nobody measures that."""
 
 
 def read_grid(plan: Plan, facts: Facts, now_s: float) -> Grid:
@@ -118,9 +130,14 @@ def _apart(plan: Plan, grids: dict[str, Grid]) -> tuple[Apart, ...]:
     found = []
     for phase in MASK_PHASES[plan.site_mask & ~one.missing_mask & ~other.missing_mask]:
         said_ma = (one.current_ma[phase], other.current_ma[phase])
-        if abs(said_ma[0] - said_ma[1]) > max(APART_MA, max(map(abs, said_ma)) // APART_PART):
+        if abs(said_ma[0] - said_ma[1]) > tolerance_ma(said_ma):
             found.append(Apart(phase, (main, check), said_ma))
     return tuple(found)
+
+
+def tolerance_ma(said_ma: tuple[int, int]) -> int:
+    """Return by how much two measurements of the same may differ."""
+    return max(APART_MA, max(map(abs, said_ma)) // APART_PART)
 
 
 def _read_one(plan: Plan, heard: Heard[MeterReading], now_s: float) -> Grid:
@@ -224,19 +241,30 @@ def used(
     return InputUsed(name=name, of=of, age_s=age_s, state=state, boot=event.boot, seq=event.seq, heard_s=heard.at_s)
 
 
-def _fresh(plan: Plan, facts: Facts, role: str, now_s: float) -> tuple[list[MeterReading], list[InputUsed]]:
-    readings, inputs = [], []
+def _is_stale(heard: Heard[MeterReading], now_s: float) -> bool:
+    return now_s - heard.at_s > max(FREEZE_PERIODS * heard.event.period_s, SIDE_METER_S)
+
+
+def _fresh(plan: Plan, facts: Facts, role: str, now_s: float) -> list[MeterReading]:
+    readings = []
     for name in meter_names(plan, facts, role):
         heard = facts.readings.get(name)
-        if heard is None:
-            inputs.append(used(name, None, 0.0, "missing"))
-            continue
-        age_s = max(0.0, now_s - heard.at_s)
-        stale = age_s > max(FREEZE_PERIODS * heard.event.period_s, SIDE_METER_S)
-        inputs.append(used(name, heard, age_s, "stale" if stale else "fresh"))
-        if not stale:
+        if heard is not None and not _is_stale(heard, now_s):
             readings.append(heard.event)
-    return readings, inputs
+    return readings
+
+
+def side_inputs(plan: Plan, facts: Facts, now_s: float) -> list[InputUsed]:
+    """Return what `read_sides` looked at, as a decision lists it."""
+    inputs = []
+    for role in _SIDES:
+        for name in meter_names(plan, facts, role):
+            heard = facts.readings.get(name)
+            if heard is None:
+                inputs.append(used(name, None, 0.0, "missing"))
+            else:
+                inputs.append(used(name, heard, now_s - heard.at_s, "stale" if _is_stale(heard, now_s) else "fresh"))
+    return inputs
 
 
 def _total_ma(plan: Plan, reading: MeterReading) -> int | None:
@@ -250,8 +278,12 @@ def _total_ma(plan: Plan, reading: MeterReading) -> int | None:
 
 
 def _sum_ma(plan: Plan, readings: list[MeterReading]) -> int | None:
-    totals = [total for total in (_total_ma(plan, reading) for reading in readings) if total is not None]
-    return sum(totals) if totals else None
+    sum_ma = None
+    for reading in readings:
+        total_ma = _total_ma(plan, reading)
+        if total_ma is not None:
+            sum_ma = total_ma + (sum_ma or 0)
+    return sum_ma
 
 
 def _per_phase_ma(plan: Plan, readings: list[MeterReading]) -> Phases | None:
@@ -268,10 +300,7 @@ def _per_phase_ma(plan: Plan, readings: list[MeterReading]) -> Phases | None:
 
 def read_sides(plan: Plan, facts: Facts, memory: Memory, now_s: float) -> Sides:
     """Return sun, battery, soc and household as far as they are fresh; soc is kept for ten minutes."""
-    solar, solar_in = _fresh(plan, facts, "solar", now_s)
-    battery, battery_in = _fresh(plan, facts, "battery", now_s)
-    inverter, inverter_in = _fresh(plan, facts, "inverter", now_s)
-    household, household_in = _fresh(plan, facts, "household", now_s)
+    solar, battery, inverter, household = [_fresh(plan, facts, role, now_s) for role in _SIDES]
     socs = [reading.soc_pct for reading in battery if reading.soc_pct is not None]
     soc_pct = sum(socs) / len(socs) if socs else None
     if soc_pct is None and now_s - memory.soc_s <= SOC_KEPT_S:
@@ -284,8 +313,42 @@ def read_sides(plan: Plan, facts: Facts, memory: Memory, now_s: float) -> Sides:
         output_ma=_per_phase_ma(plan, inverter),
         household_ma=_per_phase_ma(plan, household),
         believed_ma=memory.household_ma,
-        inputs=tuple(solar_in + battery_in + inverter_in + household_in),
+        made_ma=_made_ma(plan, facts, {"solar": solar, "battery": battery, "inverter": inverter}),
     )
+
+
+def _made_ma(plan: Plan, facts: Facts, fresh: dict[str, list[MeterReading]]) -> Phases | None:
+    """Return the most that sun and battery may put on each phase.
+
+    Every producer that the site file names must be measured; where none is, the inverter's `max_w` bounds them. What a
+    meter does not tell by phase may all be on any one of them, up to `max_per_phase_w`.
+    """
+    named = {role: len(meter_names(plan, facts, role)) for role in fresh}
+    sun = "solar" if named["solar"] or plan.inverter.wiring == "series" else "inverter"
+    roles = [sun, "battery"] if plan.battery is not None or named["battery"] else [sun]
+    max_w, phase_w = plan.inverter.max_w, plan.inverter.max_per_phase_w
+    phase_ma = plan.watts_ma(phase_w) if phase_w is not None else None
+    if all(named[role] and len(fresh[role]) == named[role] for role in roles):
+        made = _put(plan, [reading for role in roles for reading in fresh[role]])
+    else:
+        made = None if max_w is None else on_phases(plan.site_mask, plan.watts_ma(max_w))
+    if made is None or phase_ma is None:
+        return made
+    return min(made[0], phase_ma), min(made[1], phase_ma), min(made[2], phase_ma)
+
+
+def _put(plan: Plan, producers: list[MeterReading]) -> Phases | None:
+    """Return the most that producers put on each phase; None when one of them tells no power."""
+    most = [0, 0, 0]
+    for reading in producers:
+        currents, missing = _grid_currents(plan, reading)
+        total_ma = _total_ma(plan, reading)
+        told = missing != plan.site_mask and not plan.inverter.asymmetric
+        if not told and total_ma is None:
+            return None
+        for phase in MASK_PHASES[plan.site_mask]:
+            most[phase] += max(0, currents[phase] if told else total_ma or 0)
+    return most[0], most[1], most[2]
 
 
 def as_per_phase(plan: Plan, currents_ma: Phases) -> PerPhase:

@@ -249,7 +249,7 @@ def _is_fast(scene: Scene, name: str) -> bool:
 def _drop_at_twice(scene: Scene, after: list[int]) -> set[int]:
     """At twice the breaker's rating every controllable load on the phase goes to 0 in the first step."""
     breaker_ma = scene.plan.breaker_ma
-    if breaker_ma is None:
+    if breaker_ma is None or max(scene.grid.current_ma) < 2 * breaker_ma:
         return set()
     mask = sum(1 << phase for phase in range(3) if scene.grid.current_ma[phase] >= 2 * breaker_ma)
     dropped = {

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from evenload.contracts.events import Alert, Decision, LoadDecision, Setpoint
 from services.allocator.around import latched, no_grid, surroundings, with_battery
+from services.allocator.balance import balanced, drawn_below
 from services.allocator.belief import Grid, Sides, read_grid, read_sides
 from services.allocator.cuts import SHORT_S, Cut, Scene, cuts, remembered
 from services.allocator.disagreement import compared
@@ -145,7 +146,7 @@ def _scene(plan: Plan, memory: Memory, facts: Facts, seen: tuple[Grid, Sides, fl
         for load in plan.loads
     )
     draws = on_both(draws, plan, memory)
-    low, high = _sum([draw.low for draw in draws]), _sum([draw.high for draw in draws])
+    low, high = _sums(draws)
     if plan.limit_ma is not None and grid.age_s is not None:
         news = Seen(grid_s, _oldest_sample_s(plan, memory), low if low == high else None)
         memory = repeated(memory, grid, sides, news)
@@ -154,6 +155,7 @@ def _scene(plan: Plan, memory: Memory, facts: Facts, seen: tuple[Grid, Sides, fl
         wrong = inverted or is_frozen(memory, sides, news) or reads_a_thousandth(memory, grid)
         memory, grid = doubted(memory, grid, now_s, frozen=wrong)
         memory = compared(memory, grid, now_s)
+        memory, grid = balanced(plan, memory, grid, (sides, drawn_below(plan, memory, facts, draws), now_s))
 
     def seen_with(draws_ma: Phases, lowest: bool) -> Surroundings:
         if grid.health == "failsafe" and grid.age_s is None:
@@ -192,15 +194,22 @@ def _scene(plan: Plan, memory: Memory, facts: Facts, seen: tuple[Grid, Sides, fl
 def _oldest_sample_s(plan: Plan, memory: Memory) -> float:
     """Return when the oldest of the newest samples of all loads that could draw was taken."""
     known = [memory.loads[load.name] for load in plan.loads]
-    return min((load.sample_s for load in known if load.active or load.setpoint_ma), default=-1e9)
+    return min([load.sample_s for load in known if load.active or load.setpoint_ma], default=-1e9)
 
 
 def _sum(currents: Sequence[Phases]) -> Phases:
-    return (
-        sum(current[0] for current in currents),
-        sum(current[1] for current in currents),
-        sum(current[2] for current in currents),
-    )
+    one = two = three = 0
+    for current in currents:
+        one += current[0]
+        two += current[1]
+        three += current[2]
+    return one, two, three
+
+
+def _sums(draws: Sequence[Draw]) -> tuple[Phases, Phases]:
+    """Return what all draw at least and at most."""
+    low = _sum([draw.low for draw in draws])
+    return low, low if all(draw.low is draw.high for draw in draws) else _sum([draw.high for draw in draws])
 
 
 def _foreign(plan: Plan, facts: Facts, draws: Sequence[Draw], side: tuple[bool, float]) -> tuple[int, ...]:

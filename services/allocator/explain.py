@@ -23,7 +23,18 @@ from evenload.contracts.events import (
     Severity,
     Timer,
 )
-from services.allocator.belief import SIDE_METER_S, Sides, as_per_phase, health_of, main_first, meter_names, used, worse
+from services.allocator.balance import shortfall_words
+from services.allocator.belief import (
+    SIDE_METER_S,
+    Sides,
+    as_per_phase,
+    health_of,
+    main_first,
+    meter_names,
+    side_inputs,
+    used,
+    worse,
+)
 from services.allocator.cuts import Scene, settled_board
 from services.allocator.disagreement import in_words
 from services.allocator.facts import Facts, Heard
@@ -75,6 +86,9 @@ class Found(Struct, frozen=True, kw_only=True):
 
     events: tuple[Alert, ...]
     standing: tuple[tuple[str, str], ...]
+
+
+_NOTHING_FOUND = Found(events=(), standing=())
 
 
 @lru_cache(maxsize=512)
@@ -225,7 +239,7 @@ def _inputs(said: Said) -> tuple[InputUsed, ...]:
         used(name, limit, now_s - limit.at_s, "stale" if is_lapsed(limit, now_s) else "fresh")
         for name, limit in sorted(facts.limits.items())
     ]
-    return (*grid, *said.sides.inputs, *circuits, *loads, *limits)
+    return (*grid, *side_inputs(scene.plan, facts, now_s), *circuits, *loads, *limits)
 
 
 def _grid_inputs(said: Said) -> list[InputUsed]:
@@ -253,6 +267,8 @@ def _aged(
 def alerts(said: Said) -> Found:
     """Return alerts that begin or end now."""
     standing = {(kind, about): (text, remedy) for kind, about, text, remedy in _standing(said)}
+    if not standing and not said.memory.alerts:
+        return _NOTHING_FOUND
     before = set(said.memory.alerts)
     events = [_alert(said, key, True, standing[key]) for key in sorted(set(standing) - before)]
     events += [_alert(said, key, False, ("", "")) for key in sorted(before - set(standing))]
@@ -333,6 +349,13 @@ def _grid_standing(said: Said) -> list[tuple[str, str, str, str]]:
         found.append(("grid_doubted", about, text, "restart the meter; check where it is mounted"))
     if said.memory.disagree_s is not None:
         found.append(_disagreement(said))
+    if said.memory.underread_s is not None:
+        words = shortfall_words(scene.grid) or "says less than what is measured below it"
+        remedy = (
+            "compare it with the fuse box: its unit (`scale`), its transformers, `phases` of it and of the loads; who"
+            " produces without a meter needs one with `role: solar`, or `inverter: {max_w: …}`"
+        )
+        found.append(("grid_reads_low", about, f"{words}: the higher counts until they agree", remedy))
     return found
 
 

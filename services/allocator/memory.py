@@ -235,6 +235,10 @@ class Memory(Struct, frozen=True, kw_only=True):
     """Since when two grid meters have differed without a break."""
     disagree_s: float | None = None
     """When they last did so for long enough to be told; None = they agree."""
+    short_s: float | None = None
+    """Since when the grid meter has said less than what is measured below it, without a break."""
+    underread_s: float | None = None
+    """When it last did so after that was proven; None = they agree."""
     soc_pct: float | None = None
     soc_s: float = -1e9
     seen_s: float = -1e9
@@ -272,6 +276,8 @@ def rebased(memory: Memory, shift_s: float) -> Memory:
         doubted_s=None,
         apart_s=None,
         disagree_s=None if memory.disagree_s is None else memory.disagree_s + shift_s,
+        short_s=None,
+        underread_s=None if memory.underread_s is None else memory.underread_s + shift_s,
         failsafe_s=None,
         grid_wiring=_sign_moved(memory.grid_wiring, shift_s),
     )

@@ -265,10 +265,10 @@ class Allocator:
 
 async def run(ctx: Context) -> None:
     """Start the allocator; ready when it holds its lease and has seen all sites."""
-    allocator, sites_read = Allocator(ctx), asyncio.Event()
+    allocator = Allocator(ctx)
     ctx.health.need("lease")
-    ctx.spawn("sites", lambda: watch_sites(ctx, allocator.on_site, sites_read))
-    ctx.spawn("lease", lambda: allocator.lease.renew(sites_read), drains=True)
+    ctx.spawn("sites", lambda: watch_sites(ctx, allocator.on_site, allocator.lease.knows_sites))
+    ctx.spawn("lease", allocator.lease.renew, drains=True)
     ctx.spawn("owners", allocator.lease.watch)
     ctx.spawn("assign", allocator.assign)
     ctx.spawn("snapshots", allocator.snapshots)

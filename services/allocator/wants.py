@@ -91,6 +91,8 @@ def _one_at_a_time(
     Whoever runs goes on until its vehicle no longer draws; the next is the first in order. `taken` stations serve an
     outlet that is beyond control.
     """
+    if not any(loads[want.index].group for want in wants):
+        return wants, []
     served = taken - {""}
     kept, waiting = [], []
     runs = [want for want in wants if not want.last and memory.loads[loads[want.index].name].setpoint_ma]

@@ -42,8 +42,12 @@ def presence(heard: Heard[LoadState] | None, now_s: float) -> Presence:
     if heard is None:
         return Presence(False, True, False)
     state = heard.event
-    reachable = state.reachable and now_s - heard.at_s <= STATE_LOST_S
-    return Presence(reachable, state.obeys, state.status in ACTIVE)
+    return Presence(is_reachable(heard, now_s), state.obeys, state.status in ACTIVE)
+
+
+def is_reachable(heard: Heard[LoadState], now_s: float) -> bool:
+    """Tell whether a load that was heard is still in contact."""
+    return heard.event.reachable and now_s - heard.at_s <= STATE_LOST_S
 
 
 def watched(plan: Plan, memory: Memory, facts: Facts, now_s: float) -> Memory:
@@ -124,7 +128,7 @@ def _watched(load: PlannedLoad, memory: LoadMemory, heard: Heard[LoadState] | No
 
 def _held(memory: LoadMemory, heard: Heard[LoadState], now_s: float) -> LoadMemory:
     """Note what the device holds; one that is back in contact is told its setpoint at once."""
-    reachable = presence(heard, now_s).reachable
+    reachable = is_reachable(heard, now_s)
     if reachable != memory.reachable:
         memory = replace(memory, reachable=reachable, sent_s=-1e9 if reachable else memory.sent_s)
     told_a = heard.event.setpoint_a

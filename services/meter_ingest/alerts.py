@@ -2,7 +2,7 @@
 
 from evenload.devices.alerting import AlertRule
 
-SILENT, GARBAGE, PHASES_MISSING, IMPLAUSIBLE, SIGN, FROZEN, CLOCK, COUNTER = (
+SILENT, GARBAGE, PHASES_MISSING, IMPLAUSIBLE, SIGN, FROZEN, CLOCK, COUNTER, ORDER = (
     "meter_silent",
     "meter_garbage",
     "meter_phases_missing",
@@ -11,8 +11,9 @@ SILENT, GARBAGE, PHASES_MISSING, IMPLAUSIBLE, SIGN, FROZEN, CLOCK, COUNTER = (
     "meter_frozen",
     "meter_clock",
     "meter_counter",
+    "meter_order",
 )
-KINDS = (SILENT, GARBAGE, PHASES_MISSING, IMPLAUSIBLE, SIGN, FROZEN, CLOCK, COUNTER)
+KINDS = (SILENT, GARBAGE, PHASES_MISSING, IMPLAUSIBLE, SIGN, FROZEN, CLOCK, COUNTER, ORDER)
 
 
 RULES: dict[str, AlertRule] = {
@@ -27,5 +28,9 @@ RULES: dict[str, AlertRule] = {
     SIGN: AlertRule("critical", "a producer that consumes is wired or signed the other way: set `invert: true`"),
     FROZEN: AlertRule("critical", "the device repeats old values: restart it or its gateway"),
     COUNTER: AlertRule("info", "nothing to do when the meter was exchanged or reset; else look at its readings"),
+    ORDER: AlertRule(
+        "warning",
+        "let one sender only write to its topic or address: end the second gateway, bridge or replay of old messages",
+    ),
     CLOCK: AlertRule("info", "set the device's clock (NTP); readings are used by the time they arrive"),
 }

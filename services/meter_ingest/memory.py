@@ -1,6 +1,9 @@
 """What is remembered of one meter between samples: order, period, freezing, alerts told. Pure data and rules.
 
 Period: the median of the last intervals, so that an outage is no period; never above what its role allows.
+Order: a sample that the source itself calls older than one we had is dropped. Seven such within a minute are told,
+until ten minutes have passed without one; the same sample again is no disorder, as many are asked more often than they
+measure.
 Frozen: energy flows but the whole sample, counters and all, repeats for `FROZEN_AFTER_S`. A counter that stands still
 proves nothing by itself: many devices count one direction only, or in steps of 0.1 or 1 kWh. Zeros (a sun at night, an
 idle battery) are not frozen.
@@ -27,6 +30,8 @@ FROZEN_AFTER_OTHERS_S = 3_600.0
 FLOWING_W = 100.0
 MAX_OLD_IN_A_ROW = 3
 """After so many older stamps in a row the source's clock or counter has stepped back, and is followed."""
+DISORDERED, DISORDERED_S, ORDERED_S = 7, 60.0, 600.0
+"""So many older samples within so long are told, and no longer after so long without one."""
 
 
 class MeterMemory(Struct, frozen=True, kw_only=True):
@@ -40,6 +45,8 @@ class MeterMemory(Struct, frozen=True, kw_only=True):
     seq: int | None = None
     taken_at: datetime | None = None
     old_in_a_row: int = 0
+    older_s: tuple[float, ...] = ()
+    """When the last samples came that were older than one before."""
     moved_s: float | None = None
     """When the sample last changed."""
     mark: RawSample | None = None
@@ -77,9 +84,22 @@ def is_older(memory: MeterMemory, raw: RawSample) -> bool:
     return False
 
 
-def after_older(memory: MeterMemory) -> MeterMemory:
-    """Return the memory after a sample that was dropped as older."""
-    return structs.replace(memory, old_in_a_row=memory.old_in_a_row + 1)
+def after_older(memory: MeterMemory, raw: RawSample, now_s: float) -> MeterMemory:
+    """Return the memory after a sample that was dropped as older, or as the same again."""
+    again = raw.seq is not None and raw.seq == memory.seq
+    older_s = memory.older_s if again else (*memory.older_s, now_s)[-DISORDERED:]
+    return structs.replace(memory, old_in_a_row=memory.old_in_a_row + 1, older_s=older_s)
+
+
+def is_disordered(memory: MeterMemory, now_s: float) -> bool | None:
+    """Tell whether the source's samples come out of order; None = neither told often enough nor over for long enough.
+
+    A source that restarted is followed after three of them, so that even two restarts in a minute are no such thing.
+    """
+    older_s = memory.older_s
+    if len(older_s) == DISORDERED and now_s - older_s[0] <= DISORDERED_S:
+        return True
+    return False if not older_s or now_s - older_s[-1] >= ORDERED_S else None
 
 
 def after_sample(memory: MeterMemory, raw: RawSample, now_s: float) -> MeterMemory:

@@ -71,7 +71,9 @@ class _Taken(Struct, frozen=True):
 def normalise(plan: MeterPlan, memory: MeterMemory, raw: RawSample, now: Now) -> tuple[MeterMemory, Normalised]:
     """Return the next memory and the reading, or why there is none."""
     if remembered.is_older(memory, raw):
-        return remembered.after_older(memory), Normalised(refused="old")
+        memory = remembered.after_older(memory, raw, now.at_s)
+        memory, alerts = _tell(plan, memory, _order(memory, now), now)
+        return memory, Normalised(alerts=alerts, refused="old")
     sample = read_sample(plan, raw)
     refusal = _refusal(plan, sample)
     if refusal is not None:
@@ -83,8 +85,20 @@ def normalise(plan: MeterPlan, memory: MeterMemory, raw: RawSample, now: Now) ->
     memory = structs.replace(remembered.after_sample(memory, raw, now.at_s), imported=imported, exported=exported)
     sample = structs.replace(sample, import_wh=import_wh.energy_wh, export_wh=export_wh.energy_wh)
     taken = _Taken(plan, memory, raw, sample, now, import_wh.reset_wh or export_wh.reset_wh)
-    memory, alerts = _tell(plan, taken.memory, {**dict.fromkeys(told.KINDS), **_standing(taken)}, now)
+    found = {**dict.fromkeys(kind for kind in told.KINDS if kind != told.ORDER), **_standing(taken)}
+    memory, alerts = _tell(plan, taken.memory, found | _order(taken.memory, now), now)
     return memory, Normalised(reading=_reading(taken), alerts=alerts)
+
+
+def _order(memory: MeterMemory, now: Now) -> dict[str, str | None]:
+    """Return whether samples come out of order, as alerts are found; nothing while that is between the two."""
+    disordered = remembered.is_disordered(memory, now.at_s)
+    if disordered is None:
+        return {}
+    if not disordered:
+        return {told.ORDER: None}
+    within_s = now.at_s - memory.older_s[0]
+    return {told.ORDER: f"{len(memory.older_s)} samples within {within_s:.0f} s were older than one before: dropped"}
 
 
 def silence(

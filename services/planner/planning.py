@@ -200,6 +200,8 @@ def _waited(problem: Problem, sunny: Problem | None) -> Solved:
         return safe
     hoped = solved(sunny)
     first = tuple(_first(ask, amps[0]) for ask, amps in zip(problem.asks, hoped.grid_a, strict=True))
+    if first == tuple(amps[0] for amps in safe.grid_a):
+        return replace(safe, how="waits for the sun")  # it does so now already: asked again it would answer the same
     waiting = solved(replace(problem, fixed_a=first))
     late = any(with_a > without_a + 1.0 for with_a, without_a in zip(waiting.short_wh, safe.short_wh, strict=True))
     return safe if late else replace(waiting, how="waits for the sun")

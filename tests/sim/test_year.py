@@ -33,6 +33,13 @@ def test_what_is_counted_adds_up(strategy: str) -> None:
     assert tally.loads_wh["pool"] == pytest.approx(3_600.0, rel=0.05)
 
 
+def test_an_overload_of_a_winter_evening_is_answered_within_seconds() -> None:
+    at_once, answered = (simulated(strategy, 1, 2, date(2026, 1, 8)) for strategy in (NO_CONTROL, "standard"))
+    assert at_once.above_breaker_s >= 240.0
+    assert 0.0 < answered.above_breaker_s <= 30.0
+    assert answered.breaker_heat_ratio < 1.0 < at_once.breaker_heat_ratio, "without control it would have tripped"
+
+
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_every_strategy_is_a_site_file_that_is_accepted(strategy: str) -> None:
     site = site_of(strategy)

@@ -17,7 +17,7 @@ from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from evenload.simulation.devices.faults import Faults
-from evenload.simulation.devices.live import Home, Kind, spoken, words
+from evenload.simulation.devices.live import Home, Kind, Moment, spoken, words
 
 GOLDEN = Path(__file__).parent / "golden"
 READ_INPUT = 4
@@ -164,16 +164,19 @@ class ModbusDevice:
             self.registers["holding"] |= {address + offset: word for offset, word in enumerate(written)}
             return None
         if self._home is not None:
-            self._live(spoken(self._home()))
+            say(self.registers, self.dump.live, self._home())
         kind: Kind = "input" if function == READ_INPUT else "holding"
         for register in range(address, address + count):
             held[register - start] = GARBAGE if self.faults.garbage else self.registers[kind][register]
         return None
 
-    def _live(self, values: Mapping[str, float]) -> None:
-        for kind, entries in self.dump.live.items():
-            for address, entry in entries.items():
-                self.registers[kind] |= dict(enumerate(words(entry, values), address))
+
+def say(registers: dict[Kind, dict[int, int]], live: Mapping[Kind, Mapping[int, list[Any]]], moment: Moment) -> None:
+    """Put what a home is at a moment into the registers, where `live` says."""
+    values = spoken(moment)
+    for kind, entries in live.items():
+        for address, entry in entries.items():
+            registers[kind] |= dict(enumerate(words(entry, values), address))
 
 
 _NO_BITS = SimData(0, values=False, datatype=DataType.BITS)

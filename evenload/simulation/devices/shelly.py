@@ -190,13 +190,23 @@ class ShellyPlug(HttpEmulator):
 
 
 class ShellyTwoRelays(HttpEmulator):
-    """A device with two relays, each with its own timer, as a Plus 2PM has them."""
+    """A device with two relays, each with its own timer, as a Plus 2PM has them.
 
-    def __init__(self) -> None:
-        self.relays = (ShellyPlug(PlugWorld(0.0)), ShellyPlug(PlugWorld(0.0)))
+    With a `heat_pump` on its contacts (SG Ready) that draws while it is recommended or forced: relay 2 is on.
+    """
+
+    def __init__(self, heat_pump: PlugWorld | None = None) -> None:
+        heard = None if heat_pump is None else heat_pump.press
+        self.relays = (ShellyPlug(PlugWorld(0.0)), ShellyPlug(PlugWorld(0.0, heard)))
         super().__init__(self.relays[0].world.set)
         for path in ("Switch.GetStatus", "Switch.Set", "Switch.GetConfig", "Switch.SetConfig"):
             self.route("GET", f"/rpc/{path}", self._of_channel)
+
+    async def stop(self) -> None:
+        """Stop listening; the timers end too."""
+        for relay in self.relays:
+            await relay.stop()
+        await super().stop()
 
     @property
     def pair(self) -> tuple[bool, bool]:

@@ -1,12 +1,13 @@
 """Any registers over Modbus TCP; the site file says where each value stands."""
 
 from collections.abc import AsyncGenerator, Mapping
+from typing import Protocol
 
 from msgspec import Struct, structs
 
 from evenload.devices.access import Access
 from evenload.devices.errors import DeviceError
-from evenload.devices.modbus import Manners, ModbusLink, modbus_address
+from evenload.devices.modbus import Manners, modbus_address
 from evenload.devices.registers import Kind, Value, blocks, number, parse
 from evenload.site.drivers import ModbusMeter
 from services.meter_ingest.config import MeterPlan
@@ -26,6 +27,13 @@ class Registers(Struct, frozen=True, kw_only=True):
     values: Mapping[str, Value]
     traits: Traits
     most_between: int = MOST_BETWEEN
+
+
+class Reads(Protocol):
+    """A link that registers are read over."""
+
+    async def read(self, unit: int, kind: Kind, registers: range, manners: Manners) -> list[int]:
+        """Return the words; raise `DeviceError`."""
 
 
 async def samples(plan: MeterPlan, access: Access) -> AsyncGenerator[RawSample, None]:
@@ -52,7 +60,7 @@ def parsed(texts: Mapping[str, str]) -> dict[str, Value]:
     return values
 
 
-async def read(link: ModbusLink, wanted: Registers, manners: Manners) -> RawSample:
+async def read(link: Reads, wanted: Registers, manners: Manners) -> RawSample:
     """Return one sample; raise `DeviceError`."""
     words: dict[tuple[Kind, int], int] = {}
     for block in blocks(wanted.values.values(), wanted.most_between):

@@ -20,6 +20,8 @@ class Make(Struct, frozen=True, kw_only=True):
     """Models, for people."""
     roles: Mapping[MeterRole, Registers]
     port: int = 502
+    udp_port: int = 0
+    """Of its dongle; 0 = it has none that is known."""
     unit: int = 1
     connect_pause_s: float = 0.0
     """After connecting, before the first question."""

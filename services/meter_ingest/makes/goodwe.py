@@ -4,6 +4,7 @@ from services.meter_ingest.makes.contract import Make
 
 GOODWE = Make(
     title="GoodWe ET, EH, BT, BH hybrids",
+    udp_port=8899,
     unit=247,
     most_between=12,
     roles={
@@ -26,5 +27,9 @@ GOODWE = Make(
         "battery": {"power_w": "holding 35182 int32", "soc_pct": "holding 37007 uint16"},
     },
     unsigned_current=True,
-    caveats=("Modbus TCP needs the LAN or the newer WiFi/LAN kit; older kits speak another protocol on UDP 8899.",),
+    caveats=(
+        "`over: tcp` needs the LAN or the newer WiFi/LAN kit. Most installed WiFi dongles answer on UDP port 8899 only:"
+        " `over: udp` asks the same registers there. `evenload probe goodwe HOST -o over=udp` shows which it is.",
+        "ES, EM, BP and DT inverters have other registers, which are not supported.",
+    ),
 )

@@ -76,14 +76,13 @@ async def test_a_lease_that_had_run_out_moves_only_a_site_that_another_took(here
 
 async def test_a_process_joins_once_it_has_read_all_site_files(here: World) -> None:
     ctx = Context("allocator", here.bus, SystemClock(), Settings())
-    sites_read, owners = asyncio.Event(), await here.bus.bucket(subjects.OWNERS)
-    lease = Lease(ctx, subjects.OWNERS, lambda: None)
-    ctx.spawn("lease", lambda: lease.renew(sites_read), drains=True)
+    owners, lease = await here.bus.bucket(subjects.OWNERS), Lease(ctx, subjects.OWNERS, lambda: None)
+    ctx.spawn("lease", lease.renew, drains=True)
     for _ in range(5):
         await asyncio.sleep(0)
     assert not lease.holds()
     assert await owners.keys() == []
-    sites_read.set()
+    lease.knows_sites.set()
     async with asyncio.timeout(5.0):
         while await owners.keys() != [lease.process]:
             await asyncio.sleep(0)

@@ -23,6 +23,7 @@ from evenload.contracts.events import (
 )
 from evenload.contracts.wire import Codec
 from evenload.runtime.apply import apply_site
+from evenload.runtime.clock import SystemClock
 from evenload.runtime.memory_bus import MemoryBus, MemoryNetwork
 from evenload.runtime.service import Context
 from evenload.runtime.settings import Settings
@@ -126,9 +127,11 @@ Running = Callable[[Service], Any]
 
 
 @asynccontextmanager
-async def running(run: Service, pace: float = PACE, network: MemoryNetwork | None = None) -> AsyncIterator[World]:
+async def running(
+    run: Service, clock: SystemClock | None = None, network: MemoryNetwork | None = None
+) -> AsyncIterator[World]:
     """A service between its start and its stop; on the network of one before, its buckets are still there."""
-    clock, network, heard = QuickClock(pace), network or MemoryNetwork(), Heard()
+    clock, network, heard = clock or QuickClock(), network or MemoryNetwork(), Heard()
     bus = MemoryBus("test", network, clock)
     other = MemoryBus("allocator", network, clock)
     await other.subscribe("evenload.site.home.>", heard.take)

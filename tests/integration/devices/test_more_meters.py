@@ -1,17 +1,13 @@
 """What is particular to one make: roles of one API, tokens, telegrams, cables, firmware variants."""
 
-import asyncio
 import os
-import tty
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from evenload.contracts.phases import PerPhase
-from evenload.runtime.ending import ended
 from evenload.simulation.devices import (
     DsmrPort,
     Enphase,
@@ -25,6 +21,7 @@ from evenload.simulation.devices import (
     TasmotaMqttMeter,
 )
 from evenload.simulation.devices.dsmr import OLD_METER, ONE_PHASE_METER, SECOND_METER
+from evenload.simulation.devices.dsmr_cable import DsmrCable
 from services.meter_ingest.service import run
 from tests.integration.devices.conftest import Mosquitto, World, meter_site, running
 
@@ -221,52 +218,39 @@ async def test_a_port_that_says_nothing_is_silent_and_comes_back(fault: str, emu
     await service.heard.reading()
 
 
-class Cable:
-    """A pseudo-terminal in place of a cable; `sent` goes over it each second, nothing while it is empty."""
-
-    def __init__(self) -> None:
-        self._ours, self._theirs = os.openpty()
-        tty.setraw(self._theirs)
-        # Nobody may read yet; a full line would hold up the loop that the reader needs, and with it the test, for ever.
-        os.set_blocking(self._ours, False)
-        self.port, self.sent = os.ttyname(self._theirs), SECOND_METER.encode()
-        if not os.access(self.port, os.R_OK | os.W_OK):
-            pytest.skip("no pseudo-terminal can be opened by its name here")
-        self._sending = asyncio.create_task(self._send())
-
-    async def _send(self) -> None:
-        while True:
-            if self.sent:
-                with suppress(BlockingIOError):
-                    os.write(self._ours, self.sent)
-            await asyncio.sleep(1)
-
-    async def close(self) -> None:
-        await ended(self._sending)
-        os.close(self._ours)
-        os.close(self._theirs)
-
-
 @pytest.fixture
-async def cable() -> AsyncIterator[Cable]:
-    found = Cable()
-    yield found
-    await found.close()
+async def cable(emulators: Any) -> DsmrCable:
+    found = await emulators(DsmrCable())
+    assert isinstance(found, DsmrCable)
+    if not os.access(found.address, os.R_OK | os.W_OK):
+        pytest.skip("no pseudo-terminal can be opened by its name here")
+    return found
 
 
-async def test_telegrams_come_by_cable(cable: Cable, service: World) -> None:
-    await service.apply(meter_site(f"driver: dsmr_serial, port: {cable.port}"))
+async def test_telegrams_come_by_cable(cable: DsmrCable, service: World) -> None:
+    await service.apply(meter_site(f"driver: dsmr_serial, port: {cable.address}"))
     reading = await service.heard.reading()
     assert reading.power_w == PerPhase(1150.0, -578.0, 2300.0)
 
 
 @pytest.mark.parametrize("sent", [b"", b"noise\n" * 50, SECOND_METER.replace("(002345.678", "(002345.679").encode()])
-async def test_a_cable_without_telegrams_is_silent_and_comes_back(sent: bytes, cable: Cable, service: World) -> None:
-    await service.apply(meter_site(f"driver: dsmr_serial, timeout_s: 20, port: {cable.port}"))
+async def test_a_cable_without_telegrams_is_silent_and_comes_back(
+    sent: bytes, cable: DsmrCable, service: World
+) -> None:
+    await service.apply(meter_site(f"driver: dsmr_serial, timeout_s: 20, port: {cable.address}"))
     await service.heard.reading()
     cable.sent = sent
     await service.heard.alert("meter_silent")
     cable.sent = SECOND_METER.encode()
+    await service.heard.reading()
+
+
+async def test_a_cable_that_is_pulled_out_is_missed_and_comes_back(cable: DsmrCable, service: World) -> None:
+    await service.apply(meter_site(f"driver: dsmr_serial, timeout_s: 20, port: {cable.address}"))
+    await service.heard.reading()
+    await cable.go_offline()
+    await service.heard.alert("meter_silent")
+    await cable.come_back()
     await service.heard.reading()
 
 

@@ -31,8 +31,10 @@ from evenload.simulation.devices import (
     TasmotaPlug,
 )
 from evenload.simulation.devices.dsmr import SECOND_METER
+from evenload.simulation.devices.goodwe_dongle import GoodweDongle
 from evenload.simulation.devices.homeassistant import HomeAssistant
 from evenload.simulation.devices.modbus import ModbusDevice, golden, golden_names
+from evenload.simulation.devices.shelly import ShellyTwoRelays
 from services.meter_ingest.service import run
 from services.plug_control.service import run as run_plugs
 from tests.integration.devices.conftest import Mosquitto, World, running
@@ -128,6 +130,9 @@ async def one_of_each(
     devices["dsmr"] = await emulators(DsmrPort(SECOND_METER))
     expected["dsmr"] = {"power_w": [1150, -578, 2300], "total_power_w": 2872}
     meters.append(f"  dsmr: {{role: circuit, driver: dsmr, host: '{devices['dsmr'].address}'}}")
+    dongle = devices["goodwe_udp"] = await emulators(GoodweDongle(golden("goodwe")))
+    expected["goodwe_udp"] = dict(dongle.dump.expect["solar"])
+    meters.append(f"  goodwe_udp: {{role: solar, driver: goodwe, over: udp, host: '{dongle.address}'}}")
     for name in golden_names():
         devices[name] = await emulators(ModbusDevice(golden(name)))
         role = "grid" if name == "huawei" else "solar" if "solar" in devices[name].dump.expect else "battery"
@@ -194,6 +199,7 @@ PLUGS: dict[str, tuple[Callable[[], Any], str]] = {
     "tasmota": (lambda: TasmotaPlug(PlugWorld()), "driver: tasmota, timeout_s: 5, host: '{}'"),
     "homewizard": (lambda: HomewizardSocket(PlugWorld()), "driver: homewizard, timeout_s: 5, host: '{}'"),
     "tplink": (lambda: KasaPlug(PlugWorld()), "driver: tplink, timeout_s: 5, host: '{}'"),
+    "sg_ready": (ShellyTwoRelays, "driver: sg_ready, timeout_s: 5, host: '{}'"),
 }
 ON_BROKER: dict[str, tuple[Callable[[], Any], str]] = {
     "tasmota_mqtt": (lambda: TasmotaMqtt("boiler", PlugWorld()), "driver: tasmota_mqtt, timeout_s: 5, topic: boiler"),

@@ -99,9 +99,10 @@ async def test_a_changed_site_file_takes_force_and_a_bad_one_is_refused(home: Ho
     home.site.write_text(good.replace("breaker_a: 25", "breaker_a: 22"), encoding="utf-8")
     await home.listener.wait(f"{SITE}.decision", lambda event: event["breaker_a"] == 22, since=since)
     home.site.write_text(good.replace("breaker_a: 25", "breaker_a: many"), encoding="utf-8")
-    await until(lambda: any("last good" in line for line in home.up.running.lines[told:]), 5, "the refusal")
     line = next(number for number, text in enumerate(good.splitlines(), 1) if "breaker_a:" in text)
-    assert f"{home.site}:{line}: grid.breaker_a" in home.up.running.text
+    wanted = f"{home.site}:{line}: grid.breaker_a"
+    await until(lambda: any(wanted in line for line in home.up.running.lines[told:]), 10, "the refusal")
+    await until(lambda: any("last good" in line for line in home.up.running.lines[told:]), 5, "what holds")
     shown = await home.up.run("site", "show", "home")
     assert "breaker_a: 22" in shown
     since = home.listener.now()

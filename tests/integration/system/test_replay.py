@@ -88,7 +88,7 @@ async def test_what_comes_is_followed_until_stopped(home: Home, tmp_path: Path) 
         await home.listener.wait(f"{SITE}.basis", since=since)
         await home.listener.wait(f"{LOAD}.state", since=home.listener.now())
     finally:
-        assert await recording.end(2) == 0, recording.text
+        assert await recording.end(5) == 0, recording.text
     assert "stopped by hand" in recording.text
     _, found = await replayed(path)
     assert found["differences"] == []

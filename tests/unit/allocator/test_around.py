@@ -19,7 +19,7 @@ NOTHING: Phases = (0, 0, 0)
 def seen(where: Site, grid_ma: Phases, draws_ma: Phases = NOTHING, missing_mask: int = 0, **sides: Any) -> Surroundings:
     """Return the surroundings that a grid reading and side meters show."""
     nothing: dict[str, Any] = dict.fromkeys(Sides.__struct_fields__)
-    nothing.update(soc_is_fresh=False, inputs=())
+    nothing.update(soc_is_fresh=False)
     grid = Grid(current_ma=grid_ma, health="normal", age_s=0.0, missing_mask=missing_mask)
     return surroundings(compile_plan(where), grid, Sides(**{**nothing, **sides}), draws_ma)
 

@@ -128,6 +128,38 @@ def test_samples_out_of_order_are_dropped_and_a_restarted_source_is_followed() -
     assert refused == ["", "", "old", "old", "", "", "old", "old", "old", "", ""]
 
 
+def order_told(seqs: list[int], every_s: float = 1.0) -> list[tuple[int, bool]]:
+    """Return when (which sample) order was told to be lost (True) or found again, for samples of these counts."""
+    memory, told = MeterMemory(), []
+    for number, seq in enumerate(seqs):
+        memory, outcome = normalise(GRID, memory, structs.replace(GOOD, seq=seq), at(number * every_s))
+        told += [(number, alert.active) for alert in outcome.alerts if alert.kind == "meter_order"]
+    return told
+
+
+def two_senders(samples: int) -> list[int]:
+    """Return the counts of two that write to one topic in turn, one of them far behind."""
+    return [1000 + number if number % 2 == 0 else number for number in range(samples)]
+
+
+def test_two_senders_on_one_topic_are_told_once_and_cleared_when_one_is_gone() -> None:
+    """A8: the seventh older sample within a minute; ten minutes without one end it."""
+    quiet = list(range(2_000, 2_700))
+    assert order_told(two_senders(40) + quiet) == [(0, False), (13, True), (639, False)]
+
+
+@pytest.mark.parametrize(
+    ("what", "seqs", "every_s"),
+    [
+        ("asked more often than it measures", [number // 4 for number in range(400)], 1.0),
+        ("restarts", [*range(500, 520), *range(20), *range(20)], 1.0),
+        ("one older sample now and then", two_senders(40), 20.0),
+    ],
+)
+def test_what_is_no_disorder_is_not_told(what: str, seqs: list[int], every_s: float) -> None:
+    assert [told for told in order_told(seqs, every_s) if told[1]] == [], what
+
+
 def test_a_spike_is_a_value_like_any_other() -> None:
     """A10: raises are filtered and cuts are not, where it is decided; a meter's peak is never smoothed away."""
     _, outcome, told = play(Case("A10", (with_power(15_000, 460, 690),), ""))

@@ -34,6 +34,7 @@ def test_a_whole_text_frame_is_its_text_and_any_cut_of_it_is_none(length: int) -
         bytes(Frame(Opcode.TEXT, b"x").serialize(mask=False)),
         b"\xc1" + masked(b"x")[1:],
     ],
+    ids=["binary", "ping", "part", "unmasked", "compressed"],
 )
 def test_all_other_frames_are_left_to_the_protocol(frame: bytes) -> None:
     assert whole_message(frame) is None
