@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from services.ocpp_gateway.drivers.drain import LEAVE_S, NOTICE_S, SETTLE_S
+from services.ocpp_gateway.pacing import MARGIN
 
 FLEET = Path(__file__).parents[2] / "deploy" / "kubernetes" / "overlays" / "fleet"
 END_S = 5.0
@@ -23,7 +24,7 @@ def test_a_gateway_has_the_time_to_let_a_whole_fleet_go() -> None:
     env = {each["name"]: each["value"] for each in pod["containers"][0]["env"]}
     pct = float(env["EVENLOAD_OCPP_DRAIN_PCT"])
     assert 0 < pct <= 10
-    needs_s = NOTICE_S + 60 * 100 / pct + LEAVE_S + SETTLE_S + END_S
+    needs_s = NOTICE_S + 60 * MARGIN * 100 / pct + LEAVE_S + SETTLE_S + END_S
     assert pod["terminationGracePeriodSeconds"] >= needs_s
 
 

@@ -146,7 +146,7 @@ async def test_told_again_it_ends_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fleet_number", "pct", "pause_s"), [(60, 10, 10), (10_000, 10, 0.06), (3, 10, 60), (0, 10, 60)]
+    ("fleet_number", "pct", "pause_s"), [(60, 10, 10.2), (10_000, 10, 0.0612), (3, 10, 60), (0, 10, 60)]
 )
 def test_the_pace_is_a_share_of_the_fleet_and_one_a_minute_at_least(
     fleet_number: int, pct: float, pause_s: float
