@@ -162,21 +162,27 @@ wiring: setup  ## DAYS=100 HOMES=3: wrong wiring found, right wiring left alone,
 .PHONY: takeover
 takeover: setup  ## N=20: allocators killed, paused, ended under load: takeover times, stale setpoints
 	@$(BIN)/python -m bench.takeover --rounds $(or $(N),20)
+
+.PHONY: rollout
+rollout: setup  ## STATIONS=100 PCT=10: a gateway joins and another is replaced amid transactions; none may be lost
+	@$(BIN)/python -m tests.kill.rollout --stations $(or $(STATIONS),100) --pct $(or $(PCT),10)
+
+.PHONY: upgrade
+upgrade: setup  ## FROM=c87c961: an older revision's home, upgraded to this one while a car charges, and back
+	@$(BIN)/python -m tests.upgrade --from $(or $(FROM),c87c961) $(if $(KEEP),--keep $(KEEP))
+
 .PHONY: load
 load: setup  ## SITES=1000 LOADS=10 ALLOCATORS=2 MOVE=1: many sites at once: reading to setpoint, CPU, memory, moves
 	@$(BIN)/python -m bench.load --sites $(or $(SITES),1000) --loads $(or $(LOADS),10) --allocators $(or $(ALLOCATORS),2) \
 	  $(if $(MOVE),--move)
 
-.PHONY: rollout
-rollout: setup  ## STATIONS=100 PCT=10: a gateway joins and another lets its stations go under load: pace, setpoints, transactions
-	@$(BIN)/python -m bench.rollout --stations $(or $(STATIONS),100) --pct $(or $(PCT),10)
-
 .PHONY: dynamics
 dynamics: setup  ## overloads, stops and energy in closed loop, a cloudy day beside a peer; PLOT=FILE draws the trade-off
 	@$(BIN)/python -m bench.dynamics $(if $(PLOT),--plot $(PLOT))
 .PHONY: thermal
-thermal: setup  ## N=100 DAYS=30: synthetic tanks and rooms: are they learned, are their deadlines met
+thermal: setup  ## N=100 DAYS=30: synthetic tanks, rooms, heat pumps: are they learned, are their deadlines met
 	@$(BIN)/python -m bench.thermal --bodies $(or $(N),100) --days $(or $(DAYS),30)
+	@$(BIN)/python -m bench.waiting --bodies $$(( $(or $(N),100) / 5 )) --days $(or $(DAYS),30)
 
 .PHONY: days
 days: setup  ## the demo home on a summer and a winter day, closed loop; docs/pictures/days.svg, evenload why

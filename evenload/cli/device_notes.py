@@ -144,8 +144,24 @@ loads:
     phases: [L1]
 ```
 
-* Tapo plugs and newer Kasa firmware speak another protocol, which is not supported: use Home Assistant's MQTT or
-  WebSocket for them.
+* **Not supported:** all Tapo plugs (P100, P105, P110, P115 …), Kasa models with Matter (KP125M, EP25 from version 2.6)
+  and Kasa plugs whose firmware has closed port 9999. They speak encrypted protocols (KLAP, later TPAP) with the
+  password of TP-Link's cloud. `evenload probe tplink HOST --plug` gets no answer from them. Add such a plug to Home
+  Assistant (TP-Link Smart Home) and use its switch:
+
+```yaml
+loads:
+  heater:
+    type: plug
+    driver: homeassistant
+    host: 192.168.1.10
+    token_file: home-assistant.key
+    entity: switch.heater
+    power_entity: sensor.heater_current_consumption
+    power_w: 2000
+    phases: [L1]
+```
+
 * It has no timer that we use: without the service it stays as it is.
 """
 TUYA = """Tuya plugs by their local protocol. Needs `pip install 'evenload[tuya]'`.
@@ -249,7 +265,8 @@ loads:
 * Each relay goes back by itself after 60 s when nobody renews it: the off state is what a dead controller leaves.
 * It is asked, not switched: in `normal` it may draw, and its draw is the household's. Only `off_state: block` keeps it
   off.
-* Tasmota counts relays from 1: `relays: tasmota`, `channel_1: 1`, `channel_2: 2`.
+* Tasmota counts relays from 1: `relays: tasmota`, `channel_1: 1`, `channel_2: 2`. Its relays go off by themselves,
+  never on: whatever `off_state` says, a dead controller leaves `normal`, so take a Shelly for `off_state: block`.
 """
 NOTES: Mapping[str, Note] = {
     "dsmr": Note(reads="DSMR (P1) smart meters over TCP", title="DSMR (P1) over TCP", text=DSMR),

@@ -81,10 +81,10 @@ def _sun(case: Case) -> tuple[str, str]:
     phase = _on(bound.phase if bound is not None else None)
     now = "" if solar_w is None else f"; {solar_w:.0f} W are produced now"
     holds = f"The sun bounds it{phase}: with more it would draw from the grid{now}."
-    return (
-        holds,
-        f"More sun or less draw of others gives it more; so does `evenload set {case.line.load} mode standard`.",
-    )
+    more = "More sun or less draw of others gives it more"
+    # What a device takes with the sun only (stores it, is raised by it) no mode takes from the grid.
+    by_mode = "" if "the sun" in case.wish else f"; so does `evenload set {case.line.load} mode standard`"
+    return holds, f"{more}{by_mode}."
 
 
 def _excess(case: Case) -> tuple[str, str]:
@@ -100,7 +100,7 @@ def _battery(case: Case) -> tuple[str, str]:
     battery, soc_pct = case.asked.site.battery, case.asked.decision.soc_pct
     target = "its target" if battery is None else f"its target of {battery.soc_target_pct:g} %"
     now = "" if soc_pct is None else f", it is at {soc_pct:.0f} % now"
-    return f"The battery comes first until it reaches {target}{now}.", "It changes when the battery is there."
+    return f"The battery comes first until it reaches {target}{now}.", "It changes once the battery is charged so far."
 
 
 def _no_import(case: Case) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from evenload.contracts.events import Decision, LoadDecision
-from evenload.site.schema import Load, Site
+from evenload.site.schema import Device, Load, Plug, Site
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -22,6 +22,13 @@ class Case(Struct, frozen=True, kw_only=True):
     asked: Asked
     line: LoadDecision
     load: Load | None
+
+    @property
+    def wish(self) -> str:
+        """Return what its device asks for, in its own words, which stand first in the reason; empty where none does."""
+        words, found, _ = self.line.reason.partition("(")[2].partition("; ")
+        asks = bool(found) and isinstance(self.load, Device) and not isinstance(self.load, Plug)
+        return words if asks else ""
 
     @property
     def left(self) -> str:

@@ -35,8 +35,10 @@ def _no_vehicle(case: Case) -> tuple[str, str]:
     line = case.line
     if line.status in ("faulted", "unavailable"):
         return f"It is {line.status}.", "It goes on when its device says that it is well again."
-    what = "No device wants power" if isinstance(case.load, Device) else "No vehicle wants power"
-    return f"{what} ({line.status}).", f"If one came now, it would get {line.could_get_a:.1f} A."
+    if isinstance(case.load, Device):
+        return f"No device wants power ({line.status}).", f"If one came now, it would get {line.could_get_a:.1f} A."
+    what = "No vehicle is plugged in" if line.status == "available" else "Its vehicle wants no more power"
+    return f"{what}.", f"If one came now, it would get {line.could_get_a:.1f} A."
 
 
 def _paused(case: Case) -> tuple[str, str]:

@@ -8,10 +8,17 @@ in its own words.
 from evenload.cli.why_bounds import BOUNDS
 from evenload.cli.why_case import Asked, Case
 from evenload.cli.why_rules import NO_AIM, RULES
-from evenload.contracts.events import Bound
+from evenload.contracts.events import Bound, LoadDecision
 from evenload.contracts.phases import PerPhase
-from evenload.site.schema import Device, Evse, Load, Plug, Site, phases_of
+from evenload.site.schema import Device, Evse, Load, Site, phases_of
 
+VEHICLE_WORDS = {
+    "available": "nothing plugged in",
+    "preparing": "plugged in",
+    "suspended_ev": "plugged in, the vehicle takes nothing",
+    "suspended_evse": "plugged in and paused",
+}
+DEVICE_WORDS = {"available": "idle", "preparing": "ready", "suspended_ev": "idle", "suspended_evse": "waiting"}
 LIMITED_BY_BOUND = frozenset({"fill", "waits", "minimum from any source"})
 """Rules under which it is the limit that explains the setpoint."""
 
@@ -28,16 +35,23 @@ def sentences(asked: Asked, load: str) -> tuple[str, ...]:
 
 def _gets(case: Case) -> str:
     line = case.line
-    by_hand = ", by its plan" if line.by_plan else ", set by hand" if line.by_hand else ""
+    by_hand = next((f", {words}" for holds, words in _sources(line) if holds), "")
     drawn = "" if line.measured_a is None else f"; it draws {_drawn(line.measured_a)}"
-    return f"{line.load} {_may(case)}: mode {line.mode}{by_hand}, {line.status}{drawn}."
+    return f"{line.load} {_may(case)}: mode {line.mode}{by_hand}, {_status(case)}{drawn}."
+
+
+def _sources(line: LoadDecision) -> tuple[tuple[bool, str], ...]:
+    return (line.by_plan, "by its plan"), (line.by_hand, "set by hand"), (line.by_schedule, "by its schedule")
+
+
+def _status(case: Case) -> str:
+    """Return its state in words; the bus's own words are for machines."""
+    words = VEHICLE_WORDS if isinstance(case.load, Evse) else DEVICE_WORDS
+    return words.get(case.line.status, case.line.status.replace("_", " "))
 
 
 def _asks(case: Case) -> str:
-    """Return what its device asks for, in its own words, which stand first in the reason."""
-    wish, found, _ = case.line.reason.partition("(")[2].partition("; ")
-    asks = bool(found) and isinstance(case.load, Device) and not isinstance(case.load, Plug)
-    return f"What it asks for: {wish}." if asks else ""
+    return f"What it asks for: {case.wish}." if case.wish else ""
 
 
 def _may(case: Case) -> str:
@@ -50,7 +64,10 @@ def _may(case: Case) -> str:
 
 
 def _drawn(measured_a: PerPhase) -> str:
-    found = [f"{value:.1f} A on {phase}" for phase, value in measured_a.items() if value >= 0.05]
+    drawn = [(phase, f"{value:.1f} A") for phase, value in measured_a.items() if value >= 0.05]
+    if len(drawn) > 1 and len({value for _, value in drawn}) == 1:
+        return f"{drawn[0][1]} on each of {', '.join(phase for phase, _ in drawn)}"
+    found = [f"{value} on {phase}" for phase, value in drawn]
     return ", ".join(found) or "nothing"
 
 
@@ -98,6 +115,9 @@ def _bound(case: Case) -> list[str]:
 def _bound_sentences(case: Case) -> tuple[str, str]:
     bound = case.line.bound
     if bound is None:
+        held = next((words for holds, words in _sources(case.line) if holds), "")
+        if held and isinstance(case.load, Evse) and case.line.setpoint_a < case.load.max_a:
+            return f"Nothing else bounds it: {case.line.setpoint_a:.1f} A are its limit now, {held}.", ""
         most = f" of {case.load.max_a:g} A" if isinstance(case.load, Evse) else ""
         return f"Nothing bounds it: it has its maximum{most}.", ""
     says = BOUNDS.get(bound.kind)

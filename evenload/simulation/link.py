@@ -17,6 +17,8 @@ class Link:
 
     def __init__(self, to_port: int) -> None:
         self.to_port = to_port
+        self.dialled_s: list[float] = []
+        """When each connection was made, by the clock of the loop."""
         self._whole = asyncio.Event()
         self._whole.set()
         self._server: asyncio.Server | None = None
@@ -54,6 +56,7 @@ class Link:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
+        self.dialled_s.append(asyncio.get_running_loop().time())
         on_writer: asyncio.StreamWriter | None = None
         try:
             await self._whole.wait()

@@ -7,7 +7,7 @@ from evenload.site import scalars
 from evenload.site.device_drivers import RelaysDevice
 from evenload.site.devices import Sensed
 from evenload.site.findings import Report
-from evenload.site.heat import Climate, Tank
+from evenload.site.heat import Climate, HeatPump, Tank
 from evenload.site.modulating import Modulating
 from evenload.site.power_drivers import ModbusPower
 from evenload.site.scalars import plain_number
@@ -37,6 +37,26 @@ def sensors(site: Site, report: Report) -> None:
             report.fault(
                 path, what, "give that meter the role temperature", involves=(f"meters.{device.temperature}.role",)
             )
+
+
+def heat_pumps(site: Site, report: Report) -> None:
+    """A heat pump that is to be ready has a target and shows its temperature; its meter measures a load."""
+    for name, pump in site.loads.items():
+        if not isinstance(pump, HeatPump):
+            continue
+        path = f"loads.{name}"
+        if pump.meter is not None and (pump.meter not in site.meters or site.meters[pump.meter].role != "load"):
+            loads = [meter for meter, each in site.meters.items() if each.role == "load"]
+            remedy = scalars.one_of(pump.meter, loads) if loads else "add it below meters, role: load"
+            report.fault(f"{path}.meter", f"there is no meter {pump.meter} of role load", remedy, involves=("meters",))
+        if pump.ready_by and pump.target_c is None:
+            report.fault(f"{path}.ready_by", "target_c is missing: ready for what?", "add target_c, or leave it out")
+        if pump.ready_by and pump.temperature is None:
+            remedy = "name a meter of role temperature, or leave ready_by out"
+            report.fault(f"{path}.ready_by", "temperature is missing", remedy)
+        elif pump.ready_by and pump.driver is not None and pump.meter is None:
+            what = "its contacts do not say what it draws: it never learns how it warms, and does not wait for the sun"
+            report.warning(f"{path}.ready_by", what, "add meter: with a meter of role load")
 
 
 def tank_temperatures(site: Site, report: Report) -> None:

@@ -191,6 +191,7 @@ CHECKS: tuple[Check, ...] = (
     check_loads.shared_outlets,
     check_devices.circuit_meters,
     check_heat.sensors,
+    check_heat.heat_pumps,
     check_heat.tank_temperatures,
     check_heat.rooms,
     check_heat.elements,

@@ -86,6 +86,11 @@ class Device(Section, frozen=True, kw_only=True):
         return None
 
     @property
+    def power_meter(self) -> Name | None:
+        """The meter of role load that measures what it draws, where it does not say so itself; None = none."""
+        return None
+
+    @property
     def aim(self) -> "Aim | None":
         """The temperature that it is brought to, and the bounds of what may be set by hand; None = none."""
         return None

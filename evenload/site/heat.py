@@ -5,12 +5,14 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from evenload.contracts.events import Mode
+from evenload.contracts.units import Name
 from evenload.site.devices import Aim, Dwell, RatedWatts, Sensed
 from evenload.site.section import TimeOfDay, Weekday
 
 Temperature = Annotated[float, Meta(ge=-40, le=150)]
 Span = Annotated[float, Meta(gt=0, le=50)]
 LOWEST_TARGET_C = 30.0
+ROOM_LEAST_C = 5.0
 ReadyBy = Annotated[
     tuple[TimeOfDay, ...],
     Meta(
@@ -131,6 +133,16 @@ class HeatPump(Sensed, frozen=True, kw_only=True, tag="heat_pump", tag_field="ty
         Literal["off", "thermostat"], Meta(description="when its temperature is not known: off = normal only")
     ] = "thermostat"
     max_c: Annotated[Temperature, Meta(description="with a temperature: normal only at it and above, °C")] = 60.0
+    meter: Annotated[
+        Name | None, Meta(description="meter of role load with what it draws; its model is learned by it")
+    ] = None
+    target_c: Annotated[
+        Temperature | None, Meta(description="what its own control reaches and keeps in the normal state, °C")
+    ] = None
+    ready_by: ReadyBy = ()
+    waits_k: Annotated[
+        Span, Meta(description="with ready_by: waits for the sun until it is so far below the target, K")
+    ] = 5.0
     min_state_s: Annotated[
         float, Meta(ge=60, le=7200, description="a state holds for so long before it asks for more, s")
     ] = 600.0
@@ -143,6 +155,18 @@ class HeatPump(Sensed, frozen=True, kw_only=True, tag="heat_pump", tag_field="ty
     def levels_w(self) -> tuple[float, ...]:
         """Blocked, normal, recommended, forced."""
         return (0.0, self.power_w, self.power_w + self.boost_w / 2, self.power_w + self.boost_w)
+
+    @property
+    def aim(self) -> Aim | None:
+        """Its target, where the file names one."""
+        if self.target_c is None:
+            return None
+        return Aim(self.target_c, min(ROOM_LEAST_C, self.target_c), max(self.max_c, self.target_c))
+
+    @property
+    def power_meter(self) -> Name | None:
+        """The meter of what it draws."""
+        return self.meter
 
     @property
     def failsafe_level(self) -> int:

@@ -10,8 +10,9 @@ end where the heater is switched:
    the thermometer's noise counts once and not in each row.
 
 How sure a parameter is, is told by leaving out a sixth of the runs at a time. A tank knows no gain: where the
-temperature hardly moves, gain and loss cannot be told apart. Nothing is said (None) before there are two days of rows,
-enough heating, and parameters that are sure to 20 %.
+temperature hardly moves, gain and loss cannot be told apart. So a room that is kept within its band all week is first
+told as a loss alone: that holds near the temperature that it has, and that is where it waits. Nothing is said (None)
+before there are two days of rows, enough heating, and parameters that are sure to 20 %.
 """
 
 import numpy as np
@@ -125,7 +126,11 @@ def _closed(learning: Learning) -> Learning:
 
 def fitted(learning: Learning, *, gains: bool) -> Fit | None:
     """Return the model that the rows show, None while they show none. `gains`: sun and people heat it too (a room)."""
-    rows = learning.rows
+    found = _fitted(learning.rows, gains=True) if gains else None
+    return found or _fitted(learning.rows, gains=False)
+
+
+def _fitted(rows: tuple[LearnedRow, ...], *, gains: bool) -> Fit | None:
     heated = sum(abs(row.energy_wh) >= HEATED_WH for row in rows)
     if sum(row.length_h for row in rows) < HOURS_LEAST_H or heated < HEATED_LEAST:
         return None

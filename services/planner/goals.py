@@ -1,6 +1,9 @@
-"""Which need of a load counts now: the earliest deadline of what was asked for by hand, else of the site file. Pure."""
+"""Which need of a load counts now: the earliest deadline of what was asked for by hand, else of the site file. Pure.
 
-from datetime import datetime, tzinfo
+Where neither says anything of a load, what its vehicle or its own service says counts.
+"""
+
+from datetime import datetime, timedelta, tzinfo
 
 from msgspec import Struct
 
@@ -10,6 +13,10 @@ from evenload.contracts.records import Override
 from evenload.site.deadlines import at_or_after, before, deadline, need_text
 from evenload.site.schema import Site
 from evenload.site.windows import WindowFault
+
+PRESENT = frozenset({"preparing", "charging", "suspended_ev", "suspended_evse"})
+LATEST = timedelta(days=7)
+"""A vehicle that leaves later says so again; a clock that is wrong must not keep room for weeks."""
 
 
 class Goal(Struct, frozen=True, kw_only=True):
@@ -24,6 +31,8 @@ class Goal(Struct, frozen=True, kw_only=True):
     """When it was asked for by command; None = it is the site file's."""
     offered: bool = False
     """It is what the load's own service still needs, as told in its offer, and nobody's plan."""
+    told: bool = False
+    """It is what the load's vehicle says that it needs."""
 
     @property
     def key(self) -> str:
@@ -49,6 +58,28 @@ def goals(site: Site, overrides: tuple[Override, ...], now: datetime, zone: tzin
         timed = [goal for need in needs if (goal := _goal((site.site, load), need, asked_at, (now, zone))) is not None]
         if timed:
             found[load] = min(timed, key=lambda goal: goal.ready_at)
+    return found
+
+
+def told_goals(
+    site: Site, states: dict[str, LoadState], overrides: tuple[Override, ...], now: datetime
+) -> dict[str, Goal]:
+    """Return what vehicles say that they need, and when they leave (OCPP 2.x): plans for once.
+
+    A plan of the site file for the load, or one by hand, also `none`, says otherwise.
+    """
+    found: dict[str, Goal] = {}
+    by_hand = {item.load for item in overrides if item.plan is not None and (item.until is None or item.until >= now)}
+    for load in sorted(set(site.loads) - set(site.plans) - by_hand):
+        state = states.get(load)
+        if state is None or state.status not in PRESENT or not state.needs_wh or state.leaves_at is None:
+            continue
+        if state.leaves_at <= now or state.leaves_at - now > LATEST:
+            continue
+        need = Need(by=state.leaves_at.isoformat(timespec="minutes"), energy_wh=state.needs_wh)
+        found[load] = Goal(
+            site=site.site, load=load, need=need, ready_at=state.leaves_at, begins_at=None, asked_at=None, told=True
+        )
     return found
 
 

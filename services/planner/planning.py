@@ -22,7 +22,7 @@ from evenload.thermal.learning import Learning
 from services.planner.amounts import Missing, missing, vehicle_reading
 from services.planner.counting import aimed, drawn_wh, told_soc
 from services.planner.facts import Facts, Memory
-from services.planner.goals import Goal, goal_text, goals, offered_goals
+from services.planner.goals import Goal, goal_text, goals, offered_goals, told_goals
 from services.planner.hours import SLOT, Hour, Slot, hours, slots
 from services.planner.house import house_a, reserved_a
 from services.planner.outside import limits_of, outside_rooms
@@ -62,6 +62,7 @@ class Aim(Struct, frozen=True, kw_only=True):
 def planned(site: Site, facts: Facts, memory: Memory, now: datetime, *, zone: tzinfo) -> tuple[Memory, Outcome]:
     """Return the next memory and every load's plan; loads without a goal get an empty one."""
     asked = goals(site, facts.overrides, now, zone)
+    asked |= _of_vehicles(site, facts, asked, now)
     memory = _aimed(site, facts, memory, asked)
     found = {**asked, **offered_goals(site, facts.states, asked, now)}
     aims = [_aim(site, facts, memory, found[load], now=now) for load in sorted(found)]
@@ -77,6 +78,16 @@ def planned(site: Site, facts: Facts, memory: Memory, now: datetime, *, zone: tz
     plans = tuple(told.get(load) or _nothing(site, load, now) for load in sorted(site.loads))
     short = tuple(plan.load for plan in plans if plan.short_wh > 0.0 and plan.load in asked)
     return replace(memory, short=short), Outcome(plans=plans, alerts=_alerts(plans, (memory.short, short), now, zone))
+
+
+def _of_vehicles(site: Site, facts: Facts, asked: dict[str, Goal], now: datetime) -> dict[str, Goal]:
+    """Return the goals that vehicles tell, of loads that are not off, and not served from any source already."""
+    modes = {name: load.mode for name, load in site.loads.items()}
+    for line in facts.decision.loads if facts.decision is not None else ():
+        if not line.by_plan:
+            modes[line.load] = line.mode
+    told = told_goals(site, facts.states, facts.overrides, now)
+    return {load: goal for load, goal in told.items() if load not in asked and modes[load] not in ("off", "standard")}
 
 
 def _worth_it(ask: Ask, day: tuple[Hour, ...]) -> bool:
@@ -281,6 +292,8 @@ def _why(aim: Aim, answer: Solved, steps: tuple[PlanSlot, ...], problem: Problem
         return "its temperature is not known: no plan"
     count = sum(step.guaranteed_a > 0.0 for step in steps)
     parts = [aim.amount.why]
+    if aim.goal.told:
+        parts.append("as its vehicle says")
     if aim.amount.energy_wh <= 0.0:
         parts.insert(0, "done")
     elif count:

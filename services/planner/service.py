@@ -59,6 +59,11 @@ class FeedPlan(Struct, frozen=True):
     feed: Feed
 
 
+def _said(state: LoadState) -> tuple[object, ...]:
+    """Return what of a load is planned for at once when it changes."""
+    return state.status, state.needs_wh, state.leaves_at
+
+
 class Planner:
     """All sites, with the newest facts and the memory of each."""
 
@@ -116,7 +121,7 @@ class Planner:
             memory = self._memory.get(state.site)
             if memory is not None:
                 self._memory[state.site] = load_seen(site, memory, state, self.ctx.clock.utc())
-            if before is None or before.status != state.status:
+            if before is None or _said(before) != _said(state):
                 self.wake(state.site)
 
     def on_reading(self, subject: str, data: bytes) -> None:

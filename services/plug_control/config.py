@@ -3,6 +3,7 @@
 A device is set to a *level*: 0 is off, 1 is on for a plug; others have more, each with what it draws at it.
 """
 
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
@@ -24,6 +25,12 @@ REVERTS: dict[str, frozenset[bool]] = {
 
 Others never do.
 """
+
+
+@lru_cache(maxsize=1024)
+def _levels_a(levels_w: tuple[float, ...], voltage_v: float, lines: int) -> tuple[float, ...]:
+    """Return the current per line of each level, A: asked for with each look at a device, and always the same."""
+    return tuple(plug_da(power_w, voltage_v, lines) / 10 for power_w in levels_w)
 
 
 class PlugPlan(Struct, frozen=True, kw_only=True):
@@ -76,11 +83,16 @@ class PlugPlan(Struct, frozen=True, kw_only=True):
 
     def level_a(self, level: int) -> float:
         """Return what it draws at a level, A per line, rounded up to 0.1 A."""
-        return self.current_a(self.levels_w[level])
+        return self.levels_a[level]
+
+    @property
+    def levels_a(self) -> tuple[float, ...]:
+        """What it draws at each level, A per line, rounded up to 0.1 A."""
+        return _levels_a(self.levels_w, self.voltage_v, len(self.lines))
 
     def level_within(self, current_a: float) -> int:
         """Return the level that draws most within `current_a` per line; 0 when none does."""
-        fitting = [level for level in range(len(self.levels_w)) if self.level_a(level) <= current_a + 1e-6]
+        fitting = [level for level, level_a in enumerate(self.levels_a) if level_a <= current_a + 1e-6]
         return max(fitting, key=lambda level: self.levels_w[level], default=0)
 
     @property

@@ -44,6 +44,8 @@ class Input(Struct, frozen=True, kw_only=True):
     """The level as last seen; 0 where it was never seen, or is out of contact."""
     power_w: float | None = None
     """Measured, or what its level draws; None = it was never seen, or is out of contact."""
+    measured: bool = False
+    """`power_w` was measured."""
     permitted_a: float | None = None
     """The live setpoint, A per line; None = nobody controls it."""
 

@@ -3,6 +3,7 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from evenload.contracts.events import LoadState
+from evenload.thermal.learning import Fit
 
 _LABELS = ("site", "load")
 
@@ -22,6 +23,21 @@ class PlugMetrics:
         self._offered = Gauge(
             "evenload_load_offered_amps", "Current of the level it is set to", _LABELS, registry=registry
         )
+        self._capacity = Gauge(
+            "evenload_thermal_capacity_wh_per_kelvin", "Learned: energy for one kelvin", _LABELS, registry=registry
+        )
+        self._loss = Gauge(
+            "evenload_thermal_loss_watts_per_kelvin", "Learned: power that holds one kelvin", _LABELS, registry=registry
+        )
+        self._error = Gauge(
+            "evenload_thermal_error_ratio",
+            "Standard error of what was learned, as a part of it",
+            (*_LABELS, "parameter"),
+            registry=registry,
+        )
+        self._residual = Gauge(
+            "evenload_thermal_residual_kelvin", "What the learned model is off by (RMS)", _LABELS, registry=registry
+        )
         self._commands = Counter("evenload_plug_commands", "Commands sent", _LABELS, registry=registry)
         self.dropped = Counter("evenload_plug_dropped", "Events not sent while the bus was away", registry=registry)
 
@@ -37,6 +53,14 @@ class PlugMetrics:
         if state.offer is not None:
             self._temperature.labels(*labels).set(_or_nan(state.temperature_c))
             self._need.labels(*labels).set(_or_nan(state.offer.need_wh))
+
+    def model(self, site: str, load: str, fit: Fit) -> None:
+        """Show how a device's body warms and cools, and how sure that is."""
+        self._capacity.labels(site, load).set(fit.model.capacity_wh_per_k)
+        self._loss.labels(site, load).set(fit.model.loss_w_per_k)
+        self._error.labels(site, load, "capacity").set(fit.capacity_error_ratio)
+        self._error.labels(site, load, "loss").set(fit.loss_error_ratio)
+        self._residual.labels(site, load).set(fit.residual_c)
 
     def command(self, site: str, load: str) -> None:
         """Count a command."""

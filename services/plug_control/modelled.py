@@ -86,14 +86,3 @@ def waits(known: Modelled, body: Body, span_c: tuple[float, float], until: datet
         return None
     at = now.utc + timedelta(seconds=start_s)
     return at - (at - datetime.min.replace(tzinfo=at.tzinfo)) % TOLD_STEP
-
-
-def fit_text(known: Modelled) -> str:
-    """Return the model and how sure it is, in words; empty without one."""
-    fit = known.fit
-    if fit is None:
-        return ""
-    return (
-        f"{fit.model.capacity_wh_per_k:.0f} Wh/K ± {fit.capacity_error_ratio:.0%}, "
-        f"{fit.model.loss_w_per_k:.1f} W/K ± {fit.loss_error_ratio:.0%}"
-    )

@@ -17,8 +17,8 @@ def offer_of(plan: PlugPlan, ask: Ask) -> Offer:
     assert device is not None, "only a device with a core offers"
     return Offer(
         mode=ask.mode,
-        min_a=plan.current_a(device.least_w),
-        max_a=plan.rated_a,
+        min_a=min(level_a for level_a in plan.levels_a if level_a > 0),
+        max_a=max(plan.levels_a),
         step_a=_step_a(plan),
         all_or_nothing=device.all_or_nothing,
         min_on_s=device.min_on_s,
@@ -31,7 +31,7 @@ def offer_of(plan: PlugPlan, ask: Ask) -> Offer:
 
 def _step_a(plan: PlugPlan) -> float:
     """Return the widest gap between the levels at which it is on, A per line."""
-    levels_a = sorted(plan.current_a(power_w) for power_w in plan.levels_w if power_w > 0)
+    levels_a = sorted(level_a for level_a in plan.levels_a if level_a > 0)
     return round(max((above - below for below, above in pairwise(levels_a)), default=0.0), 1)
 
 

@@ -13,7 +13,7 @@ from msgspec import Raw, Struct
 from msgspec.structs import asdict, replace
 
 from evenload.contracts.records import DeviceRecord, LearnedRecord, LearnedRow
-from evenload.thermal.learning import Learning
+from evenload.thermal.learning import Fit, Learning
 from services.plug_control.config import PlugPlan
 from services.plug_control.core import Now
 from services.plug_control.kinds import KINDS
@@ -71,6 +71,12 @@ def recalled(plan: PlugPlan, record: DeviceRecord, rows: LearnedRecord | None, n
     if rows is not None and isinstance(known, Modelled):
         memory = replace(memory, known=replace(known, learning=Learning(rows=rows.rows)))
     return memory
+
+
+def fit_of(memory: Any) -> Fit | None:
+    """Return what a core has learned of its body; None = it learns nothing, or has not yet."""
+    known = None if memory is None else asdict(memory).get("known")
+    return known.fit if isinstance(known, Modelled) else None
 
 
 def same(plan: PlugPlan) -> tuple[str, str | None]:

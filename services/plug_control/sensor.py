@@ -12,6 +12,8 @@ from evenload.contracts.events import MeterReading
 PERIODS = 3.0
 JUMP_K, JUMP_WITHIN_S, JUMP_QUIET_S = 15.0, 120.0, 300.0
 """No tank or room moves by so much so fast; a sensor that did must be quiet for a while to be believed again."""
+METERED_S = 10.0
+"""What a device draws is believed for so long, or for three periods of its meter."""
 LOST, IMPLAUSIBLE = "temperature_lost", "temperature_implausible"
 
 
@@ -23,6 +25,14 @@ class Sensor(Struct, frozen=True, kw_only=True):
     period_s: float = 1.0
     suspect: bool = False
     jumped_s: float = -1e9
+
+
+class Metered(Struct, frozen=True, kw_only=True):
+    """What the meter of a device's draw said last, W; `at_s` of the monotonic clock."""
+
+    power_w: float | None = None
+    at_s: float = -1e9
+    period_s: float = 1.0
 
 
 class Belief(Struct, frozen=True, kw_only=True):
@@ -55,6 +65,21 @@ def felt(sensor: Sensor, reading: MeterReading, now_s: float) -> Sensor:
         suspect=reading.quality == "suspect",
         jumped_s=now_s if jumped else sensor.jumped_s,
     )
+
+
+def metered(before: Metered, reading: MeterReading, now_s: float) -> Metered:
+    """Return what its meter says after a reading; a power is a magnitude, and one that is doubted says nothing."""
+    power_w = reading.total_power_w
+    if power_w is None and reading.power_w is not None:
+        power_w = reading.power_w.total()
+    if power_w is None or reading.quality == "suspect":
+        return before
+    return Metered(power_w=abs(power_w), at_s=now_s, period_s=reading.period_s)
+
+
+def drawn_w(known: Metered, now_s: float) -> float | None:
+    """Return what it draws by its meter, W; None while that is not known."""
+    return known.power_w if now_s - known.at_s <= max(METERED_S, PERIODS * known.period_s) else None
 
 
 def believed(sensor: Sensor, rules: Rules, started_s: float, now_s: float) -> Belief:

@@ -30,7 +30,7 @@ from services.plug_control.drivers.contract import LevelDriver
 from services.plug_control.drivers.table import open_device
 from services.plug_control.keeping_service import Keeper
 from services.plug_control.metrics import PlugMetrics
-from services.plug_control.remembering import same
+from services.plug_control.remembering import fit_of, same
 from services.plug_control.state import (
     Command,
     Fact,
@@ -156,18 +156,18 @@ class Plugs:
             before = structs.replace(begin(now), memory=await self.keeper.recall(plan, now))
         task = self._tasks[key] = PlugTask(self, plan, access, before)
         task.tell(self._wish_of(plan.site, plan.load))
-        meter = None if plan.device is None else plan.device.sensor
-        listening = None
+        meters = () if plan.device is None else (plan.device.sensor, plan.device.power_meter)
+        listening = []
         try:
-            if meter is not None:
-                listening = await self.ctx.bus.subscribe(subjects.reading(plan.site, meter), task.on_reading)
+            for meter in [each for each in meters if each is not None]:
+                listening.append(await self.ctx.bus.subscribe(subjects.reading(plan.site, meter), task.on_reading))
             await task.run()
         finally:
             self._known[key] = same(plan), task.state
             task.keep(ends=True)
             del self._tasks[key]
-            if listening is not None:
-                await listening.stop()
+            for each in listening:
+                await each.stop()
 
 
 class PlugTask:
@@ -178,8 +178,8 @@ class PlugTask:
         self.state = begin(self._now(), before)
         self._waiting: Setpoint | None = None
         self._told: Wish | None = None
-        self._felt: MeterReading | None = None
-        self._order = Order()
+        self._felt: dict[str, MeterReading] = {}
+        self._orders: dict[str, Order] = {}
         self._woken, self._urgent = asyncio.Event(), asyncio.Event()
         self._prepared = False
 
@@ -196,7 +196,7 @@ class PlugTask:
         self._woken.set()
 
     def on_reading(self, subject: str, data: bytes) -> None:
-        """Take what the meter of its temperature says."""
+        """Take what the meter of its temperature, or of what it draws, says; of each the newest waits."""
         ctx = self._plugs.ctx
         try:
             reading: MeterReading = _READING.decode(data, subject)
@@ -204,11 +204,12 @@ class PlugTask:
             ctx.metrics.refused.labels("contract").inc()
             ctx.complain(f"reading {subject}", str(fault))
             return
-        self._order, verdict = judge(self._order, reading, ctx.clock.monotonic() * 1000)
+        order = self._orders.get(subject, Order())
+        self._orders[subject], verdict = judge(order, reading, ctx.clock.monotonic() * 1000)
         if verdict is not Verdict.FRESH:
             ctx.metrics.refused.labels(verdict.value).inc()
             return
-        self._felt = reading
+        self._felt[subject] = reading
         self._woken.set()
 
     async def run(self) -> None:
@@ -241,7 +242,7 @@ class PlugTask:
                 async with asyncio.timeout(wait_s):
                     await self._woken.wait()
         waiting, self._waiting = self._waiting, None
-        if self._told is None and self._felt is None:
+        if self._told is None and not self._felt:
             self._woken.clear()
         self._urgent.clear()
         if waiting is not None:
@@ -249,9 +250,8 @@ class PlugTask:
         told, self._told = self._told, None
         if told is not None:
             return Told(told)
-        reading, self._felt = self._felt, None
-        if reading is not None:
-            return Felt(reading)
+        if self._felt:
+            return Felt(self._felt.pop(next(iter(self._felt))))
         return await self._look(driver) if next_look_s <= self._now().at_s else Passed()
 
     async def _look(self, driver: LevelDriver) -> Fact:
@@ -296,6 +296,9 @@ class PlugTask:
         if output.load_state is not None:
             outbox.send(subjects.load_state(site, load), structs.replace(output.load_state, config_rev=rev))
             self._plugs.metrics.show(output.load_state)
+            fit = fit_of(self.state.memory)
+            if fit is not None:
+                self._plugs.metrics.model(site, load, fit)
         for result in output.results:
             outbox.keep(subjects.result(site, load), structs.replace(result, config_rev=rev))
         for alert in output.alerts:

@@ -14,7 +14,7 @@ from services.plug_control.core import Now as Now
 from services.plug_control.core import Steer, Wish
 from services.plug_control.observation import Observation
 from services.plug_control.raw import RawObservation
-from services.plug_control.sensor import Sensor
+from services.plug_control.sensor import Metered, Sensor
 
 QUICK_TRIES = 3
 """So many commands without effect, and the plug counts as refusing."""
@@ -41,7 +41,7 @@ class Looked(Struct, frozen=True):
 
 
 class Felt(Struct, frozen=True):
-    """The meter of its temperature said something."""
+    """The meter of its temperature, or of what it draws, said something."""
 
     reading: MeterReading
 
@@ -98,6 +98,7 @@ class PlugState(Struct, frozen=True, kw_only=True):
     wish: Wish = Wish()
     """What is set by hand."""
     sensor: Sensor = Sensor()
+    metered: Metered = Metered()
     memory: Any = None
     """What the core of its kind remembers."""
     steer: Steer | None = None

@@ -25,6 +25,7 @@ def steered(plan: PlugPlan, state: PlugState, now: Now) -> PlugState:
         trouble=belief.trouble,
         level=0 if look is None else look.level,
         power_w=None if look is None else _power_w(plan, look.level, look.power_w),
+        measured=look is not None and look.power_w is not None,
         permitted_a=state.lease.setpoint_a if state.lease is not None and leased else None,
     )
     memory, steer = kind.step(plan, state.memory, seen, now)

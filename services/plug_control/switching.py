@@ -20,7 +20,7 @@ from services.plug_control.config import PlugPlan
 from services.plug_control.learning import learn
 from services.plug_control.observation import Observation, check
 from services.plug_control.reporting import FAILURES_BEFORE_LOST, is_seen, report
-from services.plug_control.sensor import felt
+from services.plug_control.sensor import drawn_w, felt, metered
 from services.plug_control.state import (
     QUICK_TRIES,
     Command,
@@ -78,8 +78,12 @@ def _take(plan: PlugPlan, state: PlugState, fact: Fact, now: Now) -> PlugState:
             look = check(plan, raw)
             if look is None:
                 return _failed(state, "it does not say its relay's state", now)
+            if look.power_w is None:
+                look = structs.replace(look, power_w=drawn_w(state.metered, now.at_s))
             return _looked(plan, state, look, now=now)
         case Felt(reading):
+            if reading.role == "load":
+                return structs.replace(state, metered=metered(state.metered, reading, now.at_s))
             return structs.replace(state, sensor=felt(state.sensor, reading, now.at_s))
         case Told(wish):
             return structs.replace(state, wish=wish)

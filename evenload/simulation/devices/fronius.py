@@ -11,14 +11,15 @@ from evenload.simulation.devices.world import MeterProvider
 
 
 class Fronius(HttpEmulator):
-    """`night`: no production, null. `new_names`: the meter's values under the names of newer firmware.
+    """`night`: no production, null. `new_names`: the meter's values under the names of newer firmware. A meter of one
+    of the `phases` leaves the others' names out.
 
     With a `home` sun and battery are that home's.
     """
 
-    def __init__(self, provider: MeterProvider, home: Home | None = None) -> None:
+    def __init__(self, provider: MeterProvider, home: Home | None = None, *, phases: int = 3) -> None:
         super().__init__(changer(provider))
-        self._provider = provider
+        self._provider, self._phases = provider, phases
         self.night, self.new_names, self.has_meter = False, False, True
         self._home = home or (lambda: Moment(solar_w=4321.0, battery_w=-1500.0, soc_pct=81.5))
         self.route(
@@ -60,14 +61,16 @@ class Fronius(HttpEmulator):
             "TimeStamp": int(time.time()),
             "Visible": 1,
         }
-        for phase in (1, 2, 3):
+        for phase in range(1, self._phases + 1):
             power_w, voltage_v = values.power_w[phase - 1], values.voltage_v[phase - 1]
             found[self._name(f"Current_AC_Phase_{phase}", f"ACBRIDGE_CURRENT_ACTIVE_MEAN_0{phase}_F32")] = round(
                 abs(values.current_a(phase - 1)), 3
             )
             found[self._name(f"PowerReal_P_Phase_{phase}", f"SMARTMETER_POWERACTIVE_MEAN_0{phase}_F64")] = power_w
             found[self._name(f"Voltage_AC_Phase_{phase}", f"SMARTMETER_VOLTAGE_MEAN_0{phase}_F64")] = voltage_v
-        found[self._name("PowerReal_P_Sum", "SMARTMETER_POWERACTIVE_MEAN_SUM_F64")] = sum(values.power_w)
+        found[self._name("PowerReal_P_Sum", "SMARTMETER_POWERACTIVE_MEAN_SUM_F64")] = sum(
+            values.power_w[: self._phases]
+        )
         found[self._name("EnergyReal_WAC_Sum_Consumed", "SMARTMETER_ENERGYACTIVE_CONSUMED_SUM_F64")] = values.import_wh
         found[self._name("EnergyReal_WAC_Sum_Produced", "SMARTMETER_ENERGYACTIVE_PRODUCED_SUM_F64")] = values.export_wh
         return _answer(found)

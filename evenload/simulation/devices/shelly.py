@@ -50,7 +50,7 @@ class ShellyPro3em(HttpEmulator):
 
 
 class ShellyOnePhase(HttpEmulator):
-    """Gen2 and later meters of one phase, line 1 of the world: EM1 of an EM, PM1 of a PM Mini, Switch of a 1PM."""
+    """Gen2 and later meters of one phase: EM1 of an EM, PM1 of a PM Mini, Switch of a 1PM. Channel n is line n + 1."""
 
     def __init__(self, provider: MeterProvider) -> None:
         super().__init__(changer(provider))
@@ -62,13 +62,13 @@ class ShellyOnePhase(HttpEmulator):
         self.route("GET", "/rpc/Switch.GetStatus", self._switch)
 
     def _em1(self, request: web.Request) -> dict[str, Any]:
-        values = self._provider()
+        values, channel = self._provider(), int(request.query["id"])
         return {
-            "id": int(request.query["id"]),
-            "current": round(abs(values.current_a(0)), 3),
-            "voltage": values.voltage_v[0],
-            "act_power": round(values.power_w[0], 1),
-            "aprt_power": round(abs(values.power_w[0]) * 1.01, 1),
+            "id": channel,
+            "current": round(abs(values.current_a(channel)), 3),
+            "voltage": values.voltage_v[channel],
+            "act_power": round(values.power_w[channel], 1),
+            "aprt_power": round(abs(values.power_w[channel]) * 1.01, 1),
             "pf": 0.99,
             "freq": 50.0,
             "calibration": "factory",
@@ -83,12 +83,12 @@ class ShellyOnePhase(HttpEmulator):
         }
 
     def _pm1(self, request: web.Request) -> dict[str, Any]:
-        values = self._provider()
+        values, channel = self._provider(), int(request.query["id"])
         return {
-            "id": int(request.query["id"]),
-            "voltage": values.voltage_v[0],
-            "current": round(abs(values.current_a(0)), 3),
-            "apower": round(values.power_w[0], 1),
+            "id": channel,
+            "voltage": values.voltage_v[channel],
+            "current": round(abs(values.current_a(channel)), 3),
+            "apower": round(values.power_w[channel], 1),
             "freq": 50.0,
             "aenergy": {"total": round(values.import_wh, 3), "by_minute": [0.0, 0.0, 0.0], "minute_ts": 1700000000},
             "ret_aenergy": {"total": round(values.export_wh, 3), "by_minute": [0.0, 0.0, 0.0], "minute_ts": 1700000000},

@@ -109,6 +109,29 @@ class TasmotaPlug(HttpEmulator):
         await super().stop()
 
 
+class TasmotaTwoRelays(HttpEmulator):
+    """A device with two relays that measure nothing, each with its own PulseTime; PowerOnState is the device's."""
+
+    def __init__(self) -> None:
+        self.relays = tuple(TasmotaRelay(PlugWorld(0.0), channels=2, channel=channel) for channel in (1, 2))
+        super().__init__(self.relays[0].world.set)
+        self.route("GET", "/cm", lambda request: self._of_channel(request.query["cmnd"]))
+
+    @property
+    def pair(self) -> tuple[bool, bool]:
+        """Which relays are on."""
+        return self.relays[0].world.on, self.relays[1].world.on
+
+    async def stop(self) -> None:
+        """Stop listening; the timers end too."""
+        for relay in self.relays:
+            relay.cancel()
+        await super().stop()
+
+    def _of_channel(self, text: str) -> dict[str, Any]:
+        return self.relays[1 if text.partition(" ")[0].endswith("2") else 0].command(text)
+
+
 class TasmotaMeter(HttpEmulator):
     """An energy meter; on three phases its values are lists."""
 

@@ -6,8 +6,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from msgspec import structs
 
 from evenload.devices.access import Access
-from evenload.site.device_drivers import RelaysDevice
-from evenload.site.plug_drivers import ShellyPlug, TasmotaPlug
+from evenload.site.device_drivers import RelaysDevice, SgReadyDevice
+from evenload.site.plug_drivers import SgReadyPlug, ShellyPlug, TasmotaPlug
 from services.plug_control.config import PlugPlan
 from services.plug_control.drivers import shelly, tasmota
 from services.plug_control.drivers.contract import LevelDriver, OpenPlug, PlugDriver
@@ -20,13 +20,21 @@ OPENERS: Mapping[str, OpenPlug] = {"shelly": shelly.open_plug, "tasmota": tasmot
 async def open_device(plan: PlugPlan, access: Access) -> AsyncIterator[LevelDriver]:
     """Yield the relays."""
     options: RelaysDevice = plan.options
+    async with open_relays(plan, options.channels, access) as relays:
+        yield Relays(relays)
+
+
+@asynccontextmanager
+async def open_relays(plan: PlugPlan, channels: Sequence[int], access: Access) -> AsyncIterator[list[PlugDriver]]:
+    """Yield the relays of one device on these channels, in their order."""
+    options: RelaysDevice | SgReadyPlug | SgReadyDevice = plan.options
     kind = ShellyPlug if options.relays == "shelly" else TasmotaPlug
     async with AsyncExitStack() as stack:
         relays = []
-        for channel in options.channels:
+        for channel in channels:
             own = structs.replace(plan, options=kind(host=options.host, channel=channel, timeout_s=options.timeout_s))
             relays.append(await stack.enter_async_context(OPENERS[options.relays](own, access)))
-        yield Relays(relays)
+        yield relays
 
 
 class Relays:

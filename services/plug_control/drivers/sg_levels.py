@@ -5,16 +5,14 @@ the heat pump in its normal state.
 """
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-
-from msgspec import structs
+from contextlib import asynccontextmanager
 
 from evenload.devices.access import Access
 from evenload.site.device_drivers import SgReadyDevice
-from evenload.site.plug_drivers import ShellyPlug, TasmotaPlug
 from services.plug_control.config import PlugPlan
 from services.plug_control.drivers.contract import LevelDriver, PlugDriver
-from services.plug_control.drivers.sg_ready import RELAYS, STATES
+from services.plug_control.drivers.relays import open_relays
+from services.plug_control.drivers.sg_ready import STATES
 from services.plug_control.raw import RawObservation
 
 PAIRS = tuple(STATES[name] for name in ("block", "normal", "recommend", "force"))
@@ -24,13 +22,8 @@ PAIRS = tuple(STATES[name] for name in ("block", "normal", "recommend", "force")
 async def open_device(plan: PlugPlan, access: Access) -> AsyncIterator[LevelDriver]:
     """Yield the pair of relays."""
     options: SgReadyDevice = plan.options
-    kind = ShellyPlug if options.relays == "shelly" else TasmotaPlug
-    async with AsyncExitStack() as stack:
-        relays = []
-        for channel in (options.channel_1, options.channel_2):
-            own = structs.replace(plan, options=kind(host=options.host, channel=channel, timeout_s=options.timeout_s))
-            relays.append(await stack.enter_async_context(RELAYS[options.relays](own, access)))
-        yield SgLevels((relays[0], relays[1]))
+    async with open_relays(plan, (options.channel_1, options.channel_2), access) as (first, second):
+        yield SgLevels((first, second))
 
 
 class SgLevels:

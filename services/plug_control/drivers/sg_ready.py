@@ -10,13 +10,11 @@ right.
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-from msgspec import structs
-
 from evenload.devices.access import Access
-from evenload.site.plug_drivers import SgReadyPlug, ShellyPlug, TasmotaPlug
+from evenload.site.plug_drivers import SgReadyPlug
 from services.plug_control.config import PlugPlan
-from services.plug_control.drivers import shelly, tasmota
-from services.plug_control.drivers.contract import OpenPlug, PlugDriver
+from services.plug_control.drivers.contract import PlugDriver
+from services.plug_control.drivers.relays import open_relays
 from services.plug_control.raw import RawObservation
 
 STATES: Mapping[str, tuple[bool, bool]] = {
@@ -25,25 +23,14 @@ STATES: Mapping[str, tuple[bool, bool]] = {
     "recommend": (False, True),
     "force": (True, True),
 }
-RELAYS: Mapping[str, OpenPlug] = {"shelly": shelly.open_plug, "tasmota": tasmota.open_plug}
 
 
 @asynccontextmanager
 async def open_plug(plan: PlugPlan, access: Access) -> AsyncIterator[PlugDriver]:
     """Yield the pair of relays."""
     options: SgReadyPlug = plan.options
-    opened = RELAYS[options.relays]
-    async with (
-        opened(relay_plan(plan, options, options.channel_1), access) as first,
-        opened(relay_plan(plan, options, options.channel_2), access) as second,
-    ):
+    async with open_relays(plan, (options.channel_1, options.channel_2), access) as (first, second):
         yield SgReady((first, second), STATES[options.on_state], STATES[options.off_state])
-
-
-def relay_plan(plan: PlugPlan, options: SgReadyPlug, channel: int) -> PlugPlan:
-    """Return the plan of one of the two relays."""
-    kind = ShellyPlug if options.relays == "shelly" else TasmotaPlug
-    return structs.replace(plan, options=kind(host=options.host, channel=channel, timeout_s=options.timeout_s))
 
 
 class SgReady:

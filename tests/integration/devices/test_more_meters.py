@@ -78,6 +78,13 @@ async def test_a_fronius_with_newer_firmware_has_other_names(emulators: Any, ser
     assert (reading.power_w, reading.import_wh) == (PerPhase(2300.0, -1150.0, 460.0), pytest.approx(13_779_338, abs=1))
 
 
+async def test_a_fronius_with_a_meter_of_one_phase_leaves_names_out(emulators: Any, service: World) -> None:
+    device = await emulators(Fronius(house(), phases=1))
+    await service.apply(meter_site(f"driver: fronius, host: '{device.address}'", "phases: [L1]\n"))
+    reading = await service.heard.reading()
+    assert (reading.current_a, reading.total_power_w) == (PerPhase(10.0), 2300.0)
+
+
 async def test_a_fronius_without_a_meter_says_so(emulators: Any, service: World) -> None:
     device = await emulators(Fronius(house()))
     device.has_meter = False
@@ -98,14 +105,25 @@ async def test_an_enphase_wants_its_token(emulators: Any, service: World, tmp_pa
     assert reading.current_a == PerPhase(10.0, -5.0, 2.0)
 
 
+@pytest.mark.parametrize(("channel", "current_a", "power_w"), [(0, 10.0, 2300.0), (1, -5.0, -1150.0)])
 @pytest.mark.parametrize("component", ["em1", "pm1", "switch"])
-async def test_a_shelly_of_one_phase(component: str, emulators: Any, service: World) -> None:
+async def test_a_shelly_of_one_phase(
+    component: str, channel: int, current_a: float, power_w: float, emulators: Any, service: World
+) -> None:
     device = await emulators(ShellyOnePhase(house()))
-    options = f"driver: shelly, component: {component}, host: '{device.address}'"
+    options = f"driver: shelly, component: {component}, channel: {channel}, host: '{device.address}'"
     await service.apply(meter_site(options, "phases: [L1]\n"))
     reading = await service.heard.reading()
-    assert (reading.current_a, reading.total_power_w) == (PerPhase(10.0), 2300.0)
+    assert (reading.current_a, reading.total_power_w) == (PerPhase(current_a), power_w)
     assert reading.export_wh == pytest.approx(4_162_461, abs=1)
+
+
+async def test_a_second_channel_of_a_shelly_is_the_second_clamps(emulators: Any, service: World) -> None:
+    device = await emulators(ShellyOnePhase(house()))
+    options = f"driver: shelly, component: em1, channel: 1, host: '{device.address}'"
+    await service.apply(meter_site(options, "phases: [L1]\n"))
+    reading = await service.heard.reading()
+    assert (reading.current_a, reading.total_power_w) == (PerPhase(-5.0), -1150.0)
 
 
 async def test_an_enphase_of_one_phase(emulators: Any, service: World) -> None:

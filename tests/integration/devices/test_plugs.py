@@ -19,6 +19,7 @@ from evenload.simulation.devices import (
     TasmotaPlug,
 )
 from evenload.simulation.devices.shelly import ShellyTwoRelays
+from evenload.simulation.devices.tasmota import TasmotaTwoRelays
 from services.plug_control.service import run
 from tests.integration.devices.conftest import BOUND_S, Mosquitto, World, plug_site, running
 
@@ -314,6 +315,20 @@ async def test_sg_ready_makes_each_of_its_four_states(
         await service.heard.state(lambda state, pair=pair: device.pair == pair)
     device.relays[1].world.press(not pairs[1][1])
     await service.heard.state(lambda state: device.pair == pairs[1])
+
+
+async def test_sg_ready_on_tasmota_goes_back_to_normal_by_itself(emulators: Any, service: World) -> None:
+    """Each ON has a PulseTime of 60 s; nothing there turns a relay on by itself, so what is left is never block."""
+    device = await emulators(TasmotaTwoRelays())
+    options = f"driver: sg_ready, relays: tasmota, channel_1: 1, channel_2: 2, host: '{device.address}'"
+    await service.apply(plug_site(f"{options}, on_state: force"))
+    await service.heard.state(lambda state: state.reachable)
+    service.setpoint("heater", ON_A, valid_s=300)
+    await service.heard.state(lambda state: device.pair == (True, True))
+    assert [relay.pulse_s for relay in device.relays] == [60.0, 60.0]
+    assert device.relays[0].power_on_state == 0
+    service.setpoint("heater", 0, valid_s=300)
+    await service.heard.state(lambda state: device.pair == (False, False))
 
 
 async def test_a_homewizard_socket_with_its_lock_on_is_refused(emulators: Any, service: World) -> None:

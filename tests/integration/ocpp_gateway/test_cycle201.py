@@ -11,8 +11,12 @@ from ocpp.routing import on
 from ocpp.v201 import ChargePoint, call, call_result
 from ocpp.v201.enums import Action
 
-from tests.integration.ocpp_gateway.world import World, raw
+from services.ocpp_gateway.profiles import RAISE_SPACING_S
+from tests.integration.ocpp_gateway.fast_loop import FastClock, FastLoop
+from tests.integration.ocpp_gateway.world import World, raw, running
 from tests.unit.ocpp_gateway.schemas import valid_answer, valid_call
+
+SPEED = 20.0
 
 
 class Station201(ChargePoint):  # type: ignore[misc]  # the package has no types
@@ -22,6 +26,7 @@ class Station201(ChargePoint):  # type: ignore[misc]  # the package has no types
         super().__init__(station, socket)
         self.profiles: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.asked: asyncio.Queue[str] = asyncio.Queue()
+        self.utc: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     @on(Action.get_variables)
     def on_get_variables(self, get_variable_data: list[dict[str, Any]], **_: Any) -> Any:
@@ -55,7 +60,7 @@ class Station201(ChargePoint):  # type: ignore[misc]  # the package has no types
         return await self.call(
             call.TransactionEvent(
                 event_type=kind,
-                timestamp=datetime.now(UTC).isoformat(),
+                timestamp=self.utc().isoformat(),
                 trigger_reason="ChargingStateChanged",
                 seq_no=seq,
                 transaction_info=info,
@@ -73,11 +78,11 @@ class Station201(ChargePoint):  # type: ignore[misc]  # the package has no types
 
 
 @asynccontextmanager
-async def station201(world: World) -> AsyncIterator[Station201]:
+async def station201(world: World, name: str = "CP001", kind: type[Station201] = Station201) -> AsyncIterator[Any]:
     """A connected 2.0.1 station; it would take 1.6 too."""
-    async with raw(world, "CP001", subprotocols=["ocpp1.6", "ocpp2.0.1"]) as socket:
+    async with raw(world, name, subprotocols=["ocpp1.6", "ocpp2.0.1"]) as socket:
         assert socket.subprotocol == "ocpp2.0.1"
-        charger = Station201("CP001", socket)
+        charger = kind(name, socket)
         reading = asyncio.create_task(charger.start())
         try:
             yield charger
@@ -106,6 +111,66 @@ async def test_the_whole_way_in_2_0_1(world: World) -> None:
         await world.wait_for(lambda subject, message: (message.get("measured_a") or {}).get("l2") == 10.8)
         await station.event("Ended", 2)
         await world.wait_for(lambda subject, message: message.get("type") == "TransactionEnded")
+
+
+class Switching201(Station201):
+    """Its vehicle draws what its profile in force allows, on as many lines as that says, from the one it names on."""
+
+    def __init__(self, station: str, socket: Any) -> None:
+        super().__init__(station, socket)
+        self.seq, self.faults = 0, 0
+        self.limit_a, self.lines, self.first = 0.0, 3, 1
+
+    async def follow(self) -> dict[str, Any]:
+        """Take the next profile of the transaction, and measure; lines that change under current are a fault."""
+        profile = await self.profile("TxProfile")
+        period = profile["charging_schedule"][0]["charging_schedule_period"][0]
+        lines, limit_a = period.get("number_phases", 3), period["limit"]
+        self.faults += lines != self.lines and self.limit_a > 0.0
+        self.limit_a, self.lines, self.first = limit_a, lines, period.get("phase_to_use", 1)
+        used = {f"L{self.first}"} if lines == 1 else {"L1", "L2", "L3"}
+        samples = [
+            {
+                "value": limit_a if phase in used else 0.0,
+                "measurand": "Current.Import",
+                "phase": phase,
+                "unit_of_measure": {"unit": "A"},
+            }
+            for phase in ("L1", "L2", "L3")
+        ]
+        self.seq += 1
+        values = [{"timestamp": self.utc().isoformat(), "sampled_value": samples}]
+        await self.event("Updated", self.seq, meter_value=values)
+        return dict(period)
+
+
+def test_from_three_lines_to_one_and_back_in_2_0_1() -> None:
+    with asyncio.Runner(loop_factory=lambda: FastLoop(SPEED)) as runner:
+        runner.run(_three_lines_one_and_back())
+
+
+async def _three_lines_one_and_back() -> None:
+    clock = FastClock(asyncio.get_running_loop())
+    async with running(clock=clock) as world, station201(world, "EITHER", Switching201) as station:
+        station.utc = clock.utc
+        await station.call(call.BootNotification(charging_station={"model": "M", "vendor_name": "V"}, reason="PowerUp"))
+        await station.profile("TxDefaultProfile")
+        await station.event("Started", 0, id_token={"id_token": "TAG", "type": "Central"})
+        for amps, phases, drawn in (
+            (10.0, 3, {"l1": 10.0, "l2": 10.0, "l3": 10.0}),
+            (0.0, 1, {"l1": 0.0, "l2": 0.0, "l3": 0.0}),
+            (14.0, 1, {"l1": 0.0, "l2": 14.0, "l3": 0.0}),
+            (0.0, 3, {"l1": 0.0, "l2": 0.0, "l3": 0.0}),
+            (8.0, 3, {"l1": 8.0, "l2": 8.0, "l3": 8.0}),
+        ):
+            await asyncio.sleep(RAISE_SPACING_S)  # of the fast clock: raises keep their distance
+            world.seen.clear()
+            world.set("either", amps, phases=phases)
+            async with asyncio.timeout(5 * SPEED):
+                while (station.limit_a, station.lines) != (amps, phases):
+                    await station.follow()
+                await world.state("either", setpoint_a=amps, measured_a=drawn)
+        assert station.faults == 0, "switched under current"
 
 
 async def test_a_station_that_lost_events_is_asked_for_them_and_a_person_is_told(world: World) -> None:

@@ -20,7 +20,7 @@ from evenload.contracts.records import StationRecord
 from evenload.contracts.wire import encode
 from evenload.runtime.apply import apply_site
 from evenload.runtime.bus import Bus
-from evenload.runtime.clock import SystemClock
+from evenload.runtime.clock import Clock, SystemClock
 from evenload.runtime.declared import ensure
 from evenload.runtime.memory_bus import MemoryBus, MemoryNetwork
 from evenload.runtime.service import Context
@@ -48,6 +48,7 @@ loads:
   left: {type: evse, station: DUO1, evse: 1}
   right: {type: evse, station: DUO1, evse: 2}
   free: {type: evse, station: FREE, phases: [L2]}
+  either: {type: evse, station: EITHER, phase_switching: {line: L2}}
 """
 
 
@@ -106,10 +107,12 @@ async def give_password(bus: Bus, station: str, password: str = PASSWORD) -> Non
     await bucket.put(subjects.station_key(station), encode(record))
 
 
-async def start_gateway(bus: Bus, *, is_open: bool = False, pace: Pace | None = None) -> tuple[Context, Gateway, int]:
+async def start_gateway(
+    bus: Bus, *, is_open: bool = False, pace: Pace | None = None, clock: Clock | None = None
+) -> tuple[Context, Gateway, int]:
     """Start a gateway on a free port; ready when it has read the site."""
     settings = Settings(ocpp_port=0, ocpp_open=is_open)
-    ctx = Context("ocpp_gateway", bus, SystemClock(), settings)
+    ctx = Context("ocpp_gateway", bus, clock or SystemClock(), settings)
     gateway, port = await start(ctx, pace or Pace())
     async with asyncio.timeout(5):
         while not gateway.sessions:
@@ -121,18 +124,20 @@ async def prepare(bus: Bus) -> None:
     """Apply the site and set the passwords."""
     await ensure(bus)
     await apply_site(bus, SITE, "test.yaml", datetime.now(UTC))
-    for station in ("CP001", "CP002", "OLD16", "WATTS", "DUO1"):
+    for station in ("CP001", "CP002", "OLD16", "WATTS", "DUO1", "EITHER"):
         await give_password(bus, station)
 
 
 @asynccontextmanager
-async def running(*, is_open: bool = False, pace: Pace | None = None) -> AsyncIterator[World]:
+async def running(
+    *, is_open: bool = False, pace: Pace | None = None, clock: Clock | None = None
+) -> AsyncIterator[World]:
     """A gateway over the memory bus."""
-    network, clock = MemoryNetwork(), SystemClock()
+    network, clock = MemoryNetwork(), clock or SystemClock()
     bus = MemoryBus("test", network, clock)
     await prepare(bus)
     gateway_bus = MemoryBus("gateway", network, clock)
-    ctx, gateway, port = await start_gateway(gateway_bus, is_open=is_open, pace=pace)
+    ctx, gateway, port = await start_gateway(gateway_bus, is_open=is_open, pace=pace, clock=clock)
     world = World(network, bus, gateway, ctx, port)
     await bus.subscribe("evenload.>", world.on_message)
     try:
