@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,13 +36,14 @@ from evenload.contracts.records import SiteRecord
 from evenload.contracts.wire import Codec, encode
 from evenload.runtime.bus import Bus
 from evenload.runtime.ports import free_port
-from tests.integration.system.processes import Running, until
+from tests.integration.system.processes import Running
 
 BREAKER_A, MARGIN_A, HOUSE_A, OVER_A = 63.0, 0.5, 20.0, 0.5
 READING_S, STATE_S, STEP_S = 1.0, 5.0, 20
 TICK_S = 0.02
 START_S, WARM_S = 60.0, 40.0
 MOVE_S, LEASE_S = 40.0, 15.0
+HTTP_OK = 200
 _SETPOINT = Codec(Setpoint, "Setpoint")
 SITE = """\
 site: {site}
@@ -191,8 +193,8 @@ async def measure(
         ports = [free_port() for _ in range(allocators)]
         for port in ports:
             running.append(await allocator(url, port))
-        for each in running:
-            await ready(each)
+        for port in ports:
+            await ready(port)
         await bus.subscribe(subjects.setpoint(), load.on_setpoint)
         print(f"{sites} sites × {loads} loads, {allocators} allocators: warming up for {WARM_S:g} s", file=sys.stderr)
         await load.run(WARM_S)
@@ -221,17 +223,24 @@ async def allocator(url: str, port: int) -> Running:
     return await Running.start(sys.executable, "-m", "services.allocator", **environment)
 
 
-async def ready(running: Running) -> None:
-    """Return when it is ready."""
-    await until(lambda: any("ready" in line for line in running.lines), START_S, "an allocator is ready")
+async def ready(port: int) -> None:
+    """Return when the process is ready: it has read all sites and holds its lease."""
+    async with asyncio.timeout(START_S), aiohttp.ClientSession() as session:
+        while True:
+            with suppress(aiohttp.ClientError):
+                async with session.get(f"http://127.0.0.1:{port}/readyz") as reply:
+                    if reply.status == HTTP_OK:
+                        return
+            await asyncio.sleep(0.05)
 
 
 async def joined(load: Load, url: str, running: list[Running]) -> dict[str, Any]:
     """Start one more allocator under load; return what moved to it."""
 
     async def join() -> float:
-        running.append(await allocator(url, free_port()))
-        await ready(running[-1])
+        port = free_port()
+        running.append(await allocator(url, port))
+        await ready(port)
         return time.monotonic()
 
     return {"what": "one more allocator, from its being ready", **await _moved(load, join)}

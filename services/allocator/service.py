@@ -1,7 +1,8 @@
 """The allocator's shell: which sites are ours, their tasks, commands, and what is kept for the next process.
 
-A process renews its key in `owners` every 1.5 s; it owns nothing when its last renewal is 5 s old, so a process that
-was paused, or cut off, sends nothing before it has taken its sites anew with a higher epoch.
+A process renews its key in `owners` every 1.5 s; when its last renewal is 5 s old it sends nothing. A process that was
+paused, cut off or starved goes on with a site only after it has seen that nobody raised the site's epoch meanwhile;
+else it lets the site go and takes it anew, with the memory of whoever had it and a higher epoch.
 """
 
 import asyncio
@@ -24,8 +25,11 @@ from services.allocator.memory_service import Keeper
 from services.allocator.metrics import AllocatorMetrics
 from services.allocator.overrides import Overrides, applied, in_force
 from services.allocator.site_service import Config, SiteTask
+from services.allocator.turns_service import Turns
 
 EPOCH_TRIES = 20
+TOGETHER_S = 0.05
+"""Changes of sites and replicas within this time are acted on at once."""
 Change = Callable[[Site, Overrides], tuple[Overrides, CommandReply | None]]
 _COMMAND = Codec(SiteCommand, "command")
 _EPOCH = Codec(EpochRecord, "EpochRecord")
@@ -39,12 +43,15 @@ class Allocator:
         self.ctx = ctx
         self.metrics = AllocatorMetrics(ctx.metrics.registry)
         self._changed = asyncio.Event()
-        self.lease = Lease(ctx, subjects.OWNERS, self._changed.set, self._drop_all)
+        self.lease = Lease(ctx, subjects.OWNERS, self._changed.set, self._doubt_all)
         self.keeper = Keeper(ctx)
         self._configs: dict[str, Config] = {}
         self._tasks: dict[str, SiteTask] = {}
         self._ended: dict[str, asyncio.Event] = {}
         self._locks: dict[str, asyncio.Lock] = {}
+        self._doubted: set[str] = set()
+        """Sites that somebody may have taken while our lease had run out."""
+        self._turns = Turns()
 
     def on_site(self, name: str, site: Site | None, config_rev: int) -> None:
         """Take a site file into force; None = removed."""
@@ -58,29 +65,38 @@ class Allocator:
             self._tasks[name].configure(self._configs[name])
         self._changed.set()
 
-    def _drop_all(self) -> None:
-        """After a lost lease every site is taken anew, with a higher epoch."""
-        for name in list(self._tasks):
-            self._ended[name].set()
+    def _doubt_all(self) -> None:
+        """After a lost lease nothing is sent for any site before it is known whether it is still ours."""
+        self._doubted = set(self._tasks)
 
     async def assign(self) -> None:
-        """Take and give up sites whenever owners or sites changed."""
+        """Take and give up sites whenever owners or sites changed; without a lease sites are kept, but silent."""
         while not self.ctx.stopping.is_set():
             await self._wait_changed(RENEW_S)
             with suppress(BusError):
                 await self.lease.look_up()
-            mine = self.lease.mine(self._configs)
             if self.ctx.stopping.is_set():
                 return
-            for name in sorted(set(self._tasks) - mine):
+            for name in sorted(set(self._tasks) - self.lease.share(set(self._tasks) & set(self._configs))):
                 self._ended[name].set()
-            for name in sorted(mine - set(self._tasks)):
+            for name in sorted(self.lease.mine(self._configs) - set(self._tasks)):
                 self._begin(name)
+            with suppress(BusError):
+                await asyncio.gather(*(self._settle(name) for name in self._doubted))
+
+    async def _settle(self, name: str) -> None:
+        """Go on with a doubted site when the stored epoch is still ours; let it go else. Raises `BusError`."""
+        stored, _ = await self._stored_epoch(name)
+        task = self._tasks.get(name)
+        if task is not None and task.epoch and (stored.process, stored.epoch) != (self.lease.process, task.epoch):
+            self._ended[name].set()
+        self._doubted.discard(name)
 
     async def _wait_changed(self, most_s: float) -> None:
         timer = asyncio.get_running_loop().call_later(most_s, self._changed.set)
         await self._changed.wait()
         timer.cancel()
+        await asyncio.sleep(TOGETHER_S)
         self._changed.clear()
 
     async def _pause(self, seconds: float) -> None:
@@ -90,7 +106,11 @@ class Allocator:
 
     def _begin(self, name: str) -> None:
         ended = asyncio.Event()
-        task = SiteTask(self.ctx, self.metrics, self._configs[name], lambda: self.lease.holds() and not ended.is_set())
+
+        def owns() -> bool:
+            return self.lease.holds() and not ended.is_set() and name not in self._doubted
+
+        task = SiteTask(self.ctx, self.metrics, self._configs[name], owns=owns, turns=self._turns)
         self._tasks[name], self._ended[name] = task, ended
         self._tell_sites()
         self.ctx.spawn(f"site {name}", lambda: self._site(task), drains=True)
@@ -150,19 +170,30 @@ class Allocator:
             return 0
         bucket = await self.ctx.bus.bucket(subjects.EPOCHS)
         for _ in range(EPOCH_TRIES):
-            entry = await bucket.get(name)
-            stored = _EPOCH.decode(entry.value) if entry is not None else EpochRecord(site=name, epoch=1, process="")
+            stored, revision = await self._stored_epoch(name)
             record = EpochRecord(site=name, epoch=max(stored.epoch, seen) + 1, process=self.lease.process)
             try:
-                if entry is None:
+                if revision is None:
                     await bucket.create(name, encode(record))
                 else:
-                    await bucket.update(name, encode(record), entry.revision)
+                    await bucket.update(name, encode(record), revision)
             except Conflict:
                 continue
             self.metrics.takeovers.inc()
             return int(record.epoch)
         raise BusError(f"epoch of site {name}", "another allocator keeps taking it", "stop one of them")
+
+    async def _stored_epoch(self, name: str) -> tuple[EpochRecord, int | None]:
+        """Return a site's epoch as it is stored, and its revision; None = nothing is. Raises `BusError`."""
+        entry = await (await self.ctx.bus.bucket(subjects.EPOCHS)).get(name)
+        nobodys = EpochRecord(site=name, epoch=1, process="")
+        if entry is None:
+            return nobodys, None
+        try:
+            return _EPOCH.decode(entry.value, f"bucket epochs/{name}"), entry.revision
+        except ContractError as fault:
+            self.ctx.complain(f"epoch {name}", f"{fault}; what the loads have seen holds")
+            return nobodys, entry.revision
 
     async def snapshots(self) -> None:
         """Store the sites' memories from time to time."""

@@ -32,6 +32,7 @@ from services.allocator.overrides import Overrides, in_force
 from services.allocator.plan import Plan, compile_plan
 from services.allocator.planned import Planned, planned
 from services.allocator.schedules import Scheduled, scheduled
+from services.allocator.turns_service import Turns
 
 LISTEN_S = 1.0
 STALE_IMAGE_S = 1.0
@@ -55,8 +56,10 @@ class Config(Struct, frozen=True, kw_only=True):
 class SiteTask:
     """One site that this process allocates."""
 
-    def __init__(self, ctx: Context, metrics: AllocatorMetrics, config: Config, owns: Callable[[], bool]) -> None:
-        self.ctx, self.metrics, self.config, self._owns = ctx, metrics, config, owns
+    def __init__(
+        self, ctx: Context, metrics: AllocatorMetrics, config: Config, *, owns: Callable[[], bool], turns: Turns
+    ) -> None:
+        self.ctx, self.metrics, self.config, self._owns, self._turns = ctx, metrics, config, owns, turns
         self._laid = config.overrides
         self.scheduled, self.planned = Scheduled(), Planned()
         self._plans: dict[str, LoadPlan] = {}
@@ -255,6 +258,7 @@ class SiteTask:
             await self.bell.wait(wake_in_s)
             if self.seen_epoch > self.epoch:
                 self.epoch = await raise_epoch(self.seen_epoch)
+            await self._turns.take()
             wake_in_s = self._decide()
 
     async def _hear_loads(self) -> None:

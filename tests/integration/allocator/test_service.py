@@ -15,9 +15,14 @@ from evenload.contracts.records import EpochRecord, OverrideRecord, OwnerRecord
 from evenload.contracts.schedules import ScheduleWindow
 from evenload.contracts.wire import decode_as, encode
 from evenload.runtime.apply import apply_site
+from evenload.runtime.clock import SystemClock
+from evenload.runtime.lease import Lease
+from evenload.runtime.ownership import LEASE_S
+from evenload.runtime.service import Context
+from evenload.runtime.settings import Settings
 from services.allocator.keeping import KeptMemory
 from services.allocator.memory import LimitMemory, Wiring, first_memory
-from tests.integration.allocator.world import SITE, ShiftedClock, World, world
+from tests.integration.allocator.world import SITE, JumpingClock, ShiftedClock, World, world
 
 
 @pytest.fixture
@@ -52,6 +57,37 @@ async def test_a_lost_epoch_is_found_again_by_what_the_loads_have_seen(here: Wor
     entry = await (await here.bus.bucket(subjects.EPOCHS)).get("home")
     assert entry is not None
     assert decode_as(EpochRecord, entry.value).epoch == here.epoch
+
+
+@pytest.mark.parametrize("taken_meanwhile", [False, True])
+async def test_a_lease_that_had_run_out_moves_only_a_site_that_another_took(here: World, taken_meanwhile: bool) -> None:
+    clock = JumpingClock()
+    async with here.allocator("one", clock):
+        await here.until(lambda: here.held_a.get("car", 0.0) >= 6.0)
+        before = here.epoch
+        if taken_meanwhile:
+            record = EpochRecord(site="home", epoch=before + 3, process="another")
+            await (await here.bus.bucket(subjects.EPOCHS)).put("home", encode(record))
+        clock.ahead_s += LEASE_S
+        sent = len(here.setpoints)
+        await here.until(lambda: len(here.setpoints) > sent)
+    assert here.setpoints[sent]["epoch"] == (before + 4 if taken_meanwhile else before)
+
+
+async def test_a_process_joins_once_it_has_read_all_site_files(here: World) -> None:
+    ctx = Context("allocator", here.bus, SystemClock(), Settings())
+    owners, lease = await here.bus.bucket(subjects.OWNERS), Lease(ctx, subjects.OWNERS, lambda: None)
+    ctx.spawn("lease", lease.renew, drains=True)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not lease.holds()
+    assert await owners.keys() == []
+    lease.knows_sites.set()
+    async with asyncio.timeout(5.0):
+        while await owners.keys() != [lease.process]:
+            await asyncio.sleep(0)
+    assert lease.holds()
+    await ctx.drain()
 
 
 async def test_two_commands_at_once_are_both_kept(here: World) -> None:

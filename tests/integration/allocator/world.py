@@ -46,6 +46,17 @@ class ShiftedClock(SystemClock):
         return self._wall + timedelta(seconds=self.monotonic() - self._began_s)
 
 
+class JumpingClock(SystemClock):
+    """A process's clock after it has stood still for a while."""
+
+    def __init__(self) -> None:
+        self.ahead_s = 0.0
+
+    def monotonic(self) -> float:
+        """Return the machine's time and what was jumped over."""
+        return super().monotonic() + self.ahead_s
+
+
 class World:
     """A bus, the house's meter, and outlets that hold what they were told last."""
 
