@@ -5,6 +5,7 @@ Only `true` and `false` are booleans, so that `mode: off` stays the word; every 
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -42,8 +43,12 @@ class YamlFault(Exception):
         return f"line {self.line}: {self.fault}"
 
 
-def read(text: str) -> list[Written]:
-    """Return the documents of `text`; raise `YamlFault`."""
+@lru_cache(maxsize=256)
+def read(text: str) -> tuple[Written, ...]:
+    """Return the documents of `text`; raise `YamlFault`.
+
+    Many scenarios stand on a few bases, whose files are read for each of them: nobody may change what is returned.
+    """
     loader = ScenarioLoader(text)
     found = []
     try:
@@ -61,7 +66,7 @@ def read(text: str) -> list[Written]:
         raise YamlFault(1, str(fault)) from fault
     finally:
         loader.dispose()
-    return found
+    return tuple(found)
 
 
 def line_of(lines: dict[str, int], path: str) -> int:
