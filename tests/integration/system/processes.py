@@ -14,6 +14,14 @@ from evenload.runtime.death_signal import die_with_parent
 ROOT = Path(__file__).parents[3]
 EVENLOAD = str(Path(sys.executable).with_name("evenload"))
 Json = dict[str, Any]
+_ENDS_WITH_US = die_with_parent()
+
+
+def _as_at_a_terminal() -> None:
+    """Let Ctrl-C end a child though who runs the tests ignores it, as what a shell puts into the background does."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if _ENDS_WITH_US is not None:
+        _ENDS_WITH_US()
 
 
 async def until(holds: Callable[[], Any], within_s: float, what: str = "") -> Any:
@@ -47,7 +55,7 @@ class Running:
             stderr=asyncio.subprocess.STDOUT,
             limit=1_000_000,
             start_new_session=True,
-            preexec_fn=die_with_parent(),
+            preexec_fn=_as_at_a_terminal,
         )
         return cls(process)
 
