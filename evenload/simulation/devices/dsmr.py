@@ -4,6 +4,7 @@ import asyncio
 from contextlib import suppress
 
 from evenload.runtime.ending import ended
+from evenload.simulation.devices.crc16 import crc16
 from evenload.simulation.devices.faults import GARBAGE, Faults
 from evenload.simulation.devices.world import MeterProvider, MeterValues
 
@@ -109,20 +110,9 @@ def telegram_of(values: MeterValues) -> str:
         lines.append(f"1-0:{31 + 20 * line}.7.0({round(abs(values.current_a(line))):03d}*A)")
         lines += _both_ways(21 + 20 * line, 22 + 20 * line, values.power_w[line])
     body = "\r\n".join([*lines, "!"])
-    return f"{body}{_crc(body.encode()):04X}\r\n"
+    return f"{body}{crc16(body.encode()):04X}\r\n"
 
 
 def _both_ways(code_in: int, code_out: int, power_w: float) -> list[str]:
     into_kw, out_kw = max(0.0, power_w) / 1000, max(0.0, -power_w) / 1000
     return [f"1-0:{code_in}.7.0({into_kw:06.3f}*kW)", f"1-0:{code_out}.7.0({out_kw:06.3f}*kW)"]
-
-
-def _crc(data: bytes) -> int:
-    crc = 0
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            odd, crc = crc & 1, crc >> 1
-            if odd:
-                crc ^= 0xA001
-    return crc

@@ -7,6 +7,7 @@ question   F7 03 first first count count crc crc       answer   AA 55 F7 03 byte
 import asyncio
 import struct
 
+from evenload.simulation.devices.crc16 import MODBUS_START, crc16
 from evenload.simulation.devices.faults import GARBAGE as NOISE
 from evenload.simulation.devices.faults import Faults
 from evenload.simulation.devices.live import Home, Kind
@@ -86,11 +87,4 @@ class GoodweDongle(asyncio.DatagramProtocol):
 
 def crc(body: bytes) -> bytes:
     """Return the two bytes of a Modbus checksum, the lower one first."""
-    value = 0xFFFF
-    for byte in body:
-        value ^= byte
-        for _ in range(8):
-            odd, value = value & 1, value >> 1
-            if odd:
-                value ^= 0xA001
-    return value.to_bytes(2, "little")
+    return crc16(body, MODBUS_START).to_bytes(2, "little")

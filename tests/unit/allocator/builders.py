@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import structs
 
-from evenload.contracts.events import LoadDecision, LoadState, Mode, SiteLimit
+from evenload.contracts.events import Alert, LoadDecision, LoadState, Mode, SiteLimit
 from evenload.contracts.phases import PHASES, PerPhase, Phase
 from evenload.site.schema import Battery, Evse, Grid, Load, Plug, Site
 from services.allocator.facts import Facts, Heard
@@ -113,6 +113,15 @@ class Home(Loop):
         """Let so many seconds pass, with a decision in each."""
         self.run(seconds)
         return self
+
+    def told(self, kind: str, seconds: int) -> list[Alert]:
+        """Let so many seconds pass; return the alerts of a kind that came within them."""
+        found = []
+        for _ in range(seconds):
+            outcome = self.pass_s(1).outcome
+            assert outcome is not None
+            found += [alert for alert in outcome.alerts if alert.kind == kind]
+        return found
 
     def amps(self, name: str) -> float:
         """Return the setpoint that a load has, A."""

@@ -3,7 +3,6 @@
 import pytest
 from msgspec import json, structs
 
-from evenload.contracts.events import Alert
 from evenload.contracts.phases import PerPhase
 from evenload.site.schema import Circuit, Inverter, Site
 from services.allocator.balance import Below, balanced, drawn_below
@@ -18,21 +17,12 @@ from tests.unit.allocator.builders import Home, battery, evse, on_all, plug, sit
 ONE = site({"car": evse()})
 TWO = site({"car": evse(), "guest": evse()})
 GRACE_S = int(DISAGREE_S)
+LOW = "grid_reads_low"
 
 
 def home(where: Site = ONE, sun_a: float = 0.0, soc_pct: float | None = None) -> Home:
     """Return a settled home of 2 A on each phase."""
     return Home(where, house_a=(2.0, 2.0, 2.0), sun_a=sun_a, soc_pct=soc_pct).pass_s(200)
-
-
-def told(living: Home, seconds: int) -> list[Alert]:
-    """Return the alerts about the sum that come within so many seconds."""
-    found = []
-    for _ in range(seconds):
-        outcome = living.pass_s(1).outcome
-        assert outcome is not None
-        found += [alert for alert in outcome.alerts if alert.kind == "grid_reads_low"]
-    return found
 
 
 def reads(living: Home, current_a: PerPhase | None) -> Home:
@@ -49,9 +39,9 @@ def believed_a(living: Home) -> PerPhase | None:
 
 def test_a_meter_that_says_too_little_is_told_with_what_to_do_and_the_sum_counts() -> None:
     living = reads(home(), PerPhase(9.0, 18.0, 18.0))
-    assert told(living, GRACE_S) == []
+    assert living.told(LOW, GRACE_S) == []
     assert believed_a(living) == PerPhase(9.0, 18.0, 18.0)
-    (alert,) = told(living, 2)
+    (alert,) = living.told(LOW, 2)
     assert (alert.about, alert.active, alert.severity) == ("p1", True, "warning")
     assert "L1 9.0 A, where at least 16.0 A must flow" in alert.text
     assert all(word in alert.remedy for word in ("scale", "phases", "role: solar"))
@@ -61,7 +51,7 @@ def test_a_meter_that_says_too_little_is_told_with_what_to_do_and_the_sum_counts
 def test_another_load_cannot_rise_into_what_the_meter_hides() -> None:
     """The meter stands at 5 A beside a car of 16 A: without the sum the guest would have 16 A, and the breaker 34 A."""
     living = Home(TWO, house_a=(2.0, 2.0, 2.0), idle=("guest",)).pass_s(200)
-    told(reads(living, on_all(5.0)), 60)
+    reads(living, on_all(5.0)).told(LOW, 60)
     living.idle = frozenset()
     most_a = 0.0
     for _ in range(120):
@@ -73,30 +63,30 @@ def test_another_load_cannot_rise_into_what_the_meter_hides() -> None:
 def test_what_has_passed_before_it_is_proven_is_not_told() -> None:
     living = home()
     for _ in range(3):
-        assert told(reads(living, on_all(9.0)), GRACE_S - 2) == []
-        assert told(reads(living, None), 3) == []
+        assert reads(living, on_all(9.0)).told(LOW, GRACE_S - 2) == []
+        assert reads(living, None).told(LOW, 3) == []
 
 
 def test_a_car_that_stopped_and_has_not_said_so_is_no_faulty_meter() -> None:
     living = home()
     living.silent.add("car")
     living.draws_a["car"] = 0.0
-    assert told(living, 25) == []
+    assert living.told(LOW, 25) == []
     living.silent.clear()
-    assert told(living, 60) == []
+    assert living.told(LOW, 60) == []
 
 
 def test_it_ends_ten_minutes_after_the_last_proof() -> None:
     living = home()
-    told(reads(living, on_all(9.0)), 40)
-    assert told(reads(living, None), int(AGREE_S) - 5) == []
-    assert [alert.active for alert in told(living, 20)] == [False]
+    reads(living, on_all(9.0)).told(LOW, 40)
+    assert reads(living, None).told(LOW, int(AGREE_S) - 5) == []
+    assert [alert.active for alert in living.told(LOW, 20)] == [False]
 
 
 def test_once_proven_it_counts_at_once() -> None:
     living = home()
-    told(reads(living, on_all(9.0)), 40)
-    told(reads(living, None), 60)
+    reads(living, on_all(9.0)).told(LOW, 40)
+    reads(living, None).told(LOW, 60)
     reads(living, on_all(9.0)).pass_s(1)
     assert believed_a(living) == on_all(16.0)
 
@@ -106,7 +96,7 @@ def test_once_proven_it_counts_at_once() -> None:
 def test_a_sound_meter_is_never_told_of(sun_a: float, soc_pct: float | None) -> None:
     where = site({"car": evse(), "heater": plug()}, battery=None if soc_pct is None else battery())
     living = home(where, sun_a=sun_a, soc_pct=soc_pct)
-    assert told(living, 120) == []
+    assert living.told(LOW, 120) == []
 
 
 def most_made_a(where: Site, **reads: dict[str, object]) -> PerPhase | None:
@@ -165,6 +155,6 @@ def test_a_slow_meter_must_have_read_anew() -> None:
 
 def test_what_is_known_of_the_sum_survives_a_restart() -> None:
     living = home()
-    told(reads(living, on_all(9.0)), 40)
+    reads(living, on_all(9.0)).told(LOW, 40)
     moved = rebased(json.decode(json.encode(living.memory), type=Memory), 1000.0)
     assert (moved.short_s, moved.underread_s) == (None, (living.memory.underread_s or 0.0) + 1000.0)

@@ -3,7 +3,7 @@
 import pytest
 from msgspec import json, structs
 
-from evenload.contracts.events import Alert, MeterReading
+from evenload.contracts.events import MeterReading
 from evenload.contracts.phases import PerPhase
 from evenload.site.schema import Meter
 from services.allocator.belief import Grid, read_grid
@@ -17,6 +17,7 @@ from tests.unit.allocator.builders import Home, evse, on_all, site
 METERS = {"a_check": Meter(role="grid", driver="ideal", checks="p1"), "p1": Meter(role="grid", driver="ideal")}
 CHECKED = site({"car": evse()}, meters=METERS)
 LATER_S = 100.0
+APART = "grid_meters_disagree"
 
 
 def grid(own_a: PerPhase | None, check_a: PerPhase | None, **ages_s: float) -> Grid:
@@ -78,20 +79,10 @@ def says(living: Home, **checks: float) -> Home:
     return living
 
 
-def told(living: Home, seconds: int) -> list[Alert]:
-    """Return the alerts about the two meters that come within so many seconds."""
-    found = []
-    for _ in range(seconds):
-        outcome = living.pass_s(1).outcome
-        assert outcome is not None
-        found += [alert for alert in outcome.alerts if alert.kind == "grid_meters_disagree"]
-    return found
-
-
 def test_a_lasting_difference_is_told_with_what_to_do() -> None:
     living = home(a_check=9.0)
-    assert told(living, int(DISAGREE_S)) == []
-    (alert,) = told(living, 2)
+    assert living.told(APART, int(DISAGREE_S)) == []
+    (alert,) = living.told(APART, 2)
     assert (alert.about, alert.active) == ("a_check", True)
     assert "L1 9.0 A, p1 says 18.0 A" in alert.text
     assert all(word in alert.remedy for word in ("scale", "invert", "phases"))
@@ -100,21 +91,21 @@ def test_a_lasting_difference_is_told_with_what_to_do() -> None:
 def test_a_passing_difference_is_not_told() -> None:
     living = home(a_check=9.0)
     for _ in range(5):
-        told(says(living, a_check=9.0), int(DISAGREE_S) - 2)
-        assert told(says(living), 1) == []
+        says(living, a_check=9.0).told(APART, int(DISAGREE_S) - 2)
+        assert says(living).told(APART, 1) == []
 
 
 def test_an_hour_of_agreement_costs_nothing_and_tells_nothing() -> None:
     living = home()
-    assert told(living, 600) == []
+    assert living.told(APART, 600) == []
     assert living.amps("car") == 16.0
 
 
 def test_agreement_is_told_when_it_has_lasted() -> None:
     living = home(a_check=9.0)
-    told(living, 40)
-    assert told(says(living), int(AGREE_S) - 5) == []
-    assert [alert.active for alert in told(living, 20)] == [False]
+    living.told(APART, 40)
+    assert says(living).told(APART, int(AGREE_S) - 5) == []
+    assert [alert.active for alert in living.told(APART, 20)] == [False]
 
 
 def test_the_difference_lowers_at_once() -> None:
@@ -124,7 +115,7 @@ def test_the_difference_lowers_at_once() -> None:
 
 def test_what_is_known_of_the_two_survives_a_restart() -> None:
     living = home(a_check=9.0)
-    told(living, 40)
+    living.told(APART, 40)
     kept = json.decode(json.encode(living.memory), type=Memory)
     moved = rebased(kept, 1000.0)
     assert (moved.apart_s, moved.disagree_s) == (None, (living.memory.disagree_s or 0.0) + 1000.0)

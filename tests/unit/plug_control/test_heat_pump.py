@@ -18,6 +18,7 @@ from services.plug_control.raw import RawObservation
 from services.plug_control.state import Felt, Looked
 from services.plug_control.switching import begin
 from services.plug_control.switching import step as plug_step
+from tests.unit.plug_control.builders import plan_of
 
 MIDNIGHT = datetime(2026, 1, 5, tzinfo=UTC)
 PUMP = HeatPump(power_w=2000, temperature="buffer", meter="em", target_c=35.0, ready_by=("06:30",), waits_k=5.0)
@@ -33,24 +34,13 @@ FIT = Fit(
 KNOWN = HeatPumpMemory(known=Modelled(fit=FIT))
 
 
-def plan_of(pump: HeatPump) -> PlugPlan:
-    return PlugPlan(
-        site="home",
-        load="pump",
-        driver="sg_ready",
-        options=None,
-        device=pump,
-        levels_w=pump.levels_w,
-        failsafe_level=NORMAL,
-        runs_by_itself=True,
-        lines=("L1",),
-        voltage_v=230,
-    )
+def pump_plan(pump: HeatPump) -> PlugPlan:
+    return plan_of(pump, load="pump", driver="sg_ready", failsafe_level=NORMAL, runs_by_itself=True)
 
 
 def at(hour: float, temperature_c: float | None, memory: HeatPumpMemory = KNOWN, **seen: Any) -> Steer:
     now = Now(100_000.0 + hour * 3600, MIDNIGHT + timedelta(hours=hour))
-    return step(plan_of(PUMP), memory, Input(temperature_c=temperature_c, **seen), now)[1]
+    return step(pump_plan(PUMP), memory, Input(temperature_c=temperature_c, **seen), now)[1]
 
 
 def test_it_waits_for_the_sun_until_the_last_moment() -> None:
@@ -101,12 +91,12 @@ def test_only_what_is_measured_is_learned() -> None:
     now = Now(100_000.0, MIDNIGHT)
     for measured in (False, True):
         seen = Input(temperature_c=33.0, power_w=2000.0, measured=measured)
-        memory, _ = step(plan_of(PUMP), HeatPumpMemory(), seen, now)
+        memory, _ = step(pump_plan(PUMP), HeatPumpMemory(), seen, now)
         assert (memory.known.looked_s is not None) == measured
 
 
 def test_its_meter_says_what_its_contacts_do_not() -> None:
-    plan, state = plan_of(PUMP), begin(Now(0.0, MIDNIGHT))
+    plan, state = pump_plan(PUMP), begin(Now(0.0, MIDNIGHT))
     reading = MeterReading(site="home", meter="em", role="load", measured_at=MIDNIGHT, total_power_w=1234.0)
     state, _ = plug_step(plan, state, Felt(reading), Now(1.0, MIDNIGHT))
     for at_s, shown_w in ((2.0, 1234.0), (60.0, None)):

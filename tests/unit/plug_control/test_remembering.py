@@ -12,7 +12,6 @@ from evenload.site.heat import HeatPump, Tank
 from evenload.site.runs import Pump
 from evenload.thermal.learning import Fit, LearnedRow, Learning
 from evenload.thermal.model import Model
-from services.plug_control.config import PlugPlan
 from services.plug_control.core import Now
 from services.plug_control.heat_pump import BLOCKED, HeatPumpMemory
 from services.plug_control.kinds import KINDS
@@ -20,25 +19,13 @@ from services.plug_control.modelled import Modelled
 from services.plug_control.pump import PumpMemory
 from services.plug_control.remembering import TIMES, kept, kept_rows, recalled, worth
 from services.plug_control.tank import TankMemory
+from tests.unit.plug_control.builders import plan_of
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BEFORE, AFTER = Now(5_000.0, AT), Now(100.0, AT + timedelta(minutes=10))
 """The next process begins 10 min later, on another monotonic clock."""
 DURATIONS = {"ran_s"}
 OF_THE_MOMENT = {"seen_s"}
-
-
-def plan_of(device: Device) -> PlugPlan:
-    return PlugPlan(
-        site="home",
-        load="rod",
-        driver="shelly",
-        options=None,
-        device=device,
-        levels_w=device.levels_w,
-        lines=("L1",),
-        voltage_v=230,
-    )
 
 
 def again(device: Device, memory: object, now: Now = AFTER) -> object:

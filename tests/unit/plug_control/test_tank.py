@@ -7,25 +7,12 @@ import pytest
 
 from evenload.contracts.events import AskedMode, Mode
 from evenload.site.heat import Tank
-from services.plug_control.config import PlugPlan
 from services.plug_control.core import Input, Now, Steer, Wish
 from services.plug_control.tank import TankMemory, step
+from tests.unit.plug_control.builders import plan_of
 
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
 STEP_S = 600.0
-
-
-def plan_of(tank: Tank) -> PlugPlan:
-    return PlugPlan(
-        site="home",
-        load="tank",
-        driver="shelly",
-        options=None,
-        device=tank,
-        levels_w=tank.levels_w,
-        lines=("L1",),
-        voltage_v=230,
-    )
 
 
 def sun_w(hour: float, peak_w: float) -> float:
