@@ -10,7 +10,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 SCENARIOS := tests/scenarios $(wildcard ../shared/scenarios)
-# Tests run by so many processes; those with real servers run after the others, which take all of a core.
+# So many processes run the tests that take all of a core; those with real servers run after them, one by one: they
+# have deadlines to keep.
 WORKERS ?= 2
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-header --no-annotate --quiet
 
@@ -100,7 +101,7 @@ golden: setup  ## accept changed golden files and generated papers; explain the 
 
 .PHONY: integration
 integration: setup system  ## tests with real servers and sockets
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup tests/integration
+	@$(BIN)/python -m pytest tests/integration
 
 .PHONY: bench
 bench: setup  ## measure decisions, reading-to-station latency, gateway calls; ratios count, absolute figures drift

@@ -5,7 +5,6 @@ them. Gateways in processes of their own speak to stations of the `ocpp` package
 """
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +13,6 @@ from msgspec.structs import force_setattr
 from services.ocpp_gateway.dialect import DIALECTS, Dialect
 from tests.unit.ocpp_gateway.schemas import valid_answer, valid_call
 
-INTEGRATION = Path(__file__).parent / "integration"
 Step = Callable[..., Any]
 FAULTS: list[str] = []
 """What was wrong since the test began: an exception in a socket's callback fails no test by itself."""
@@ -67,10 +65,3 @@ def only_official_frames() -> Iterator[None]:
     yield
     found, FAULTS[:] = list(FAULTS), []
     assert not found, found
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file of tests with real servers on one worker: its tests share what takes seconds to start."""
-    for item in items:
-        if item.path.is_relative_to(INTEGRATION):
-            item.add_marker(pytest.mark.xdist_group(str(item.path)))

@@ -120,7 +120,7 @@ async def evenload(*arguments: str) -> tuple[int, str, str]:
 
 def children(pid: int) -> dict[str, int]:
     """Return the living processes started by `pid`, by module or program name."""
-    return {_name(child): child for child in _below(pid)}
+    return {name: child for child in _below(pid) if (name := _name(child))}
 
 
 def _below(pid: int) -> Iterator[int]:
@@ -132,8 +132,11 @@ def _below(pid: int) -> Iterator[int]:
 
 
 def _name(pid: int) -> str:
-    """Return the service that a child runs, else its program."""
-    words = Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8").split("\0")
+    """Return the service that a child runs, else its program; empty once it has ended."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8").split("\0")
+    except OSError:
+        return ""
     service = next((word for word in words if word.startswith("services.")), "")
     return service.removeprefix("services.") or Path(words[0]).name
 

@@ -29,6 +29,16 @@ async def replayed(path: Path) -> tuple[int, dict[str, Any]]:
     return status, json.loads(out)
 
 
+def needed_by_two(lines: list[str]) -> int:
+    """Return the place of a reading before two decisions and after one that no basis comes between."""
+    told = [place for place, line in enumerate(lines) if ".decision" in line[:60] or ".basis" in line[:60]]
+    for before, then, last in zip(told, told[1:], told[2:], strict=False):
+        between = [place for place in range(before, then) if ".reading.p1" in lines[place][:60]]
+        if between and all(".decision" in lines[place][:60] for place in (before, then, last)):
+            return between[0]
+    raise AssertionError("no reading was followed by two decisions")
+
+
 async def some_life(home: Home) -> None:
     """Let the sun come, a limit arrive, a person set a limit, the allocator die, and the sun go."""
     home.house.sun_w = SUN_W
@@ -98,10 +108,13 @@ async def test_what_comes_is_followed_until_stopped(home: Home, tmp_path: Path) 
 
 async def test_a_lost_event_is_a_gap_at_the_decision_that_needs_it(home: Home, tmp_path: Path) -> None:
     whole, holed = tmp_path / "whole.jsonl", tmp_path / "holed.jsonl"
+    for sun_w in (SUN_W, 0.0, SUN_W, 0.0):  # each change is decided on
+        heard = home.listener.now()
+        home.house.sun_w = sun_w
+        await home.listener.wait(f"{SITE}.decision", since=heard)
     await home.up.run("record", str(whole))
     lines = whole.read_text(encoding="utf-8").splitlines(keepends=True)
-    first = next(place for place, line in enumerate(lines) if ".decision" in line[:60])
-    lost = next(place for place, line in enumerate(lines) if place > first and ".reading.p1" in line[:60])
+    lost = needed_by_two(lines)
     holed.write_text("".join(lines[:lost] + lines[lost + 1 :]), encoding="utf-8")
     status, found = await replayed(holed)
     seq = json.loads(lines[lost])["event"]["seq"]

@@ -127,9 +127,11 @@ async def test_the_metrics_of_meter_gateway_and_plugs_show_theirs(home: Home) ->
     meter = await series(home, "meter_ingest")
     assert meter["evenload_meter_readings_total", "meter=p1 site=home"] > 0
     assert meter["evenload_meter_age_seconds", "meter=p1 site=home"] < 5
-    gateway = await series(home, "ocpp_gateway")
+    reachable = ("evenload_load_reachable", "load=wallbox site=home")
+    async with asyncio.timeout(20):
+        while (gateway := await series(home, "ocpp_gateway")).get(reachable) != 1:
+            await asyncio.sleep(0.1)
     assert gateway["evenload_ocpp_sessions", ""] == 1
-    assert gateway["evenload_load_reachable", "load=wallbox site=home"] == 1
     assert gateway["evenload_load_setpoint_amperes", "load=wallbox site=home"] >= 0
     home.house.sun_w = 8000.0
     async with asyncio.timeout(90):
