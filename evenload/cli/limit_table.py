@@ -2,8 +2,8 @@
 
 import csv
 import io
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, tzinfo
 
 from rich.table import Table
 
@@ -16,28 +16,29 @@ COLUMNS = (
 _SCOPES = {"import": "the connection", "managed": "loads from the grid"}
 
 
-def in_force_table(records: Sequence[LimitRecord]) -> Table:
-    """Return what is in force of each source by its last record that began something, times local."""
+def in_force_table(records: Sequence[LimitRecord], zones: Mapping[str, tzinfo]) -> Table:
+    """Return what is in force of each source by its last record that began something, times as at its site."""
     table = Table("source", "bounds", "in force", "since", "heard", box=None, title="in force", title_justify="left")
     last = {(record.site, record.source): record for record in records if record.kind == "began"}
-    for _, record in sorted(last.items()):
+    for (site, _), record in sorted(last.items()):
+        zone = zones.get(site)
         table.add_row(
             record.source,
             _SCOPES[record.scope],
             _state(record),
-            _local(record.in_force_at),
-            _local(record.heard_at) if record.heard_at else "never",
+            _local(record.in_force_at, zone),
+            _local(record.heard_at, zone) if record.heard_at else "never",
         )
     return table
 
 
-def as_table(records: Sequence[LimitRecord]) -> Table:
-    """Return the records as they were made, times local."""
+def as_table(records: Sequence[LimitRecord], zones: Mapping[str, tzinfo]) -> Table:
+    """Return the records as they were made, times as at their site."""
     table = Table("at", "source", "what", "in force", "import", "loads from grid", "mean", "most", box=None)
     for record in records:
         what = f"{record.kind} after {record.after_s:.0f} s" if record.kind == "followed" else record.kind
         powers = (record.import_w, record.managed_w, record.mean_w, record.most_w)
-        table.add_row(_local(record.at), record.source, what, _state(record), *map(_watts, powers))
+        table.add_row(_local(record.at, zones.get(record.site)), record.source, what, _state(record), *map(_watts, powers))
     return table
 
 
@@ -71,8 +72,8 @@ def _plain(number: float | None) -> str:
     return "" if number is None else f"{number:g}" if abs(number) < 1e5 else f"{number:.1f}"
 
 
-def _local(at: datetime) -> str:
-    return f"{at.astimezone():%Y-%m-%d %H:%M:%S}"
+def _local(at: datetime, zone: tzinfo | None) -> str:
+    return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
 
 
 def _utc(at: datetime | None) -> str:

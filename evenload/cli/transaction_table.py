@@ -2,7 +2,8 @@
 
 import csv
 import io
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, tzinfo
 
 from msgspec import Struct
 from rich.table import Table
@@ -26,14 +27,16 @@ class Row(Struct, frozen=True):
     name: str
 
 
-def as_table(rows: list[Row]) -> Table:
-    """Return the table, times in local time; the last row is the sum."""
+def as_table(rows: list[Row], zones: Mapping[str, tzinfo]) -> Table:
+    """Return the table, times as at each site; the last row is the sum."""
     table = Table("began", "ended", "load", "station", "tag", "kWh", "sun", "battery", "grid", "why", box=None)
     for row in rows:
         each = row.transaction
+        zone = zones.get(each.site)
+        began = _local(began_at(each), zone)
         table.add_row(
-            _local(began_at(each)) if each.started_at else f"before {_local(began_at(each))}",
-            _local(each.ended_at) if each.ended_at else "runs",
+            began if each.started_at else f"before {began}",
+            _local(each.ended_at, zone) if each.ended_at else "runs",
             each.load or "-",
             each.station,
             row.name or each.id_tag_hash[:8],
@@ -77,8 +80,8 @@ def _shares(found: Origin | None) -> tuple[str, str, str]:
     return sun, battery, grid
 
 
-def _local(at: datetime) -> str:
-    return f"{at.astimezone():%Y-%m-%d %H:%M}"
+def _local(at: datetime, zone: tzinfo | None) -> str:
+    return f"{at.astimezone(zone):%Y-%m-%d %H:%M}"
 
 
 def _utc(at: datetime | None) -> str:

@@ -2,13 +2,14 @@
 
 import asyncio
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
 import click
 from rich.console import Console
 
 from evenload.cli.connection import connected, system_options
+from evenload.cli.sites import site_records, zones
 from evenload.cli.tags import names_by_hash
 from evenload.cli.transaction_table import Row, as_csv, as_table
 from evenload.contracts import subjects
@@ -24,6 +25,7 @@ Examples:
   evenload transactions --since 2026-06-01 --csv > june.csv
   evenload transactions --station CP001 --since 7d
 \b
+Times are the site's (`time_zone`), with --csv UTC; dates of --since are this machine's.
 Sun, battery and grid are known while the history lasts (7 days): save what you account with --csv each week.
 """
 _DAYS = re.compile(r"(\d{1,5})\s*(d|h)")
@@ -43,11 +45,11 @@ def transactions(
     """List charging transactions: energy, times, whose tag, and the share of sun, battery and grid."""
     now = datetime.now(UTC)
     begin = since_from(since, now)
-    rows = asyncio.run(_rows(begin, now, site, station_id, nats=nats, data_dir=data_dir))
+    rows, clocks = asyncio.run(_rows(begin, now, site, station_id, nats=nats, data_dir=data_dir))
     if csv_wanted:
         click.echo(as_csv(rows), nl=False)
     else:
-        Console().print(as_table(rows) if rows else f"no transactions since {begin:%Y-%m-%d %H:%M} UTC")
+        Console().print(as_table(rows, clocks) if rows else f"no transactions since {begin:%Y-%m-%d %H:%M} UTC")
 
 
 def since_from(text: str, now: datetime) -> datetime:
@@ -63,14 +65,15 @@ def since_from(text: str, now: datetime) -> datetime:
 
 async def _rows(
     begin: datetime, now: datetime, site: str, station: str | None, *, nats: str | None, data_dir: Path | None
-) -> list[Row]:
+) -> tuple[list[Row], dict[str, tzinfo]]:
     async with connected(nats, data_dir) as bus:
         view = await stored_view(bus, site, station)
         shown = [each for each in listed(view) if (each.ended_at or now) >= begin]
         parts = await _drawn(bus, shown, now)
-        names = await names_by_hash(bus)
+        names, clocks = await names_by_hash(bus), zones(await site_records(bus))
     origins = [origin(each, parts.get(place), now) for place, each in enumerate(shown)]
-    return [Row(each, found, names.get(each.id_tag_hash, "")) for each, found in zip(shown, origins, strict=True)]
+    rows = [Row(each, found, names.get(each.id_tag_hash, "")) for each, found in zip(shown, origins, strict=True)]
+    return rows, clocks
 
 
 async def stored_view(bus: Bus, site: str = "*", station: str | None = None) -> View:

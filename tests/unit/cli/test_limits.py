@@ -3,6 +3,7 @@
 import csv
 import io
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from rich.console import Console
@@ -43,15 +44,22 @@ def test_what_is_not_known_is_empty() -> None:
 
 
 def test_the_last_that_began_is_in_force() -> None:
-    shown = text(in_force_table([record(), record(at=LATER, state="lifted", limit_w=None), record(kind="measured")]))
+    shown = text(in_force_table([record(), record(at=LATER, state="lifted", limit_w=None), record(kind="measured")], {}))
     assert "lifted" in shown
     assert "4200" not in shown
 
 
 def test_the_table_says_that_a_floor_holds() -> None:
-    shown = text(as_table([record(), record(kind="followed", after_s=6.0)]))
+    shown = text(as_table([record(), record(kind="followed", after_s=6.0)], {}))
     assert "4200 W (told 1000 W, its floor holds)" in shown
     assert "followed after 6 s" in shown
+
+
+def test_times_are_those_of_the_site() -> None:
+    for zone, at in (("Asia/Tokyo", "2026-06-01 19:15:30"), ("America/New_York", "2026-06-01 06:15:30")):
+        clocks = {record().site: ZoneInfo(zone)}
+        for table in (as_table([record()], clocks), in_force_table([record()], clocks)):
+            assert at in text(table)
 
 
 @pytest.mark.parametrize(

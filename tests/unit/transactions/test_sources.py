@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -99,5 +100,6 @@ def test_the_table_and_the_values_say_it() -> None:
     assert tuple(cells) == COLUMNS
     assert (cells["energy_kwh"], cells["sun_kwh"], cells["grid_kwh"]) == ("2.000", "1.500", "0.500")
     assert (cells["tag"], cells["started_at"], cells["late"]) == ("'=Anna", "2026-06-01T12:00:00Z", "no")
-    shown = as_table([Row(each, found, "Anna"), Row(listed(replayed([stop("9", 60)]))[0], None, "")])
+    shown = as_table([Row(each, found, "Anna"), Row(listed(replayed([stop("9", 60)]))[0], None, "")], {each.site: ZoneInfo("Asia/Tokyo")})
     assert shown.row_count == 3
+    assert list(shown.columns[0].cells)[0] == "2026-06-01 21:00"
