@@ -144,7 +144,7 @@ def _read_one(plan: Plan, heard: Heard[MeterReading], now_s: float) -> Grid:
     """Return the grid as one meter tells it, and how far it may be believed."""
     age_s = now_s - heard.at_s
     health = health_of(heard, now_s)
-    currents, missing = _grid_currents(plan, heard.event)
+    currents, missing = grid_currents(plan, heard.event)
     if missing == plan.site_mask:
         health = "failsafe"
     doubted = heard.event.quality == "suspect"
@@ -188,7 +188,7 @@ def health_of(heard: Heard[MeterReading], now_s: float) -> Health:
     return "normal"
 
 
-def _grid_currents(plan: Plan, reading: MeterReading) -> tuple[Phases, int]:
+def grid_currents(plan: Plan, reading: MeterReading) -> tuple[Phases, int]:
     """Return mA per phase and the mask of phases without a value.
 
     A total alone says nothing about the phases of a site with several: they are missing then.
@@ -291,7 +291,7 @@ def _per_phase_ma(plan: Plan, readings: list[MeterReading]) -> Phases | None:
         return None
     sums = [0, 0, 0]
     for reading in readings:
-        currents, missing = _grid_currents(plan, reading)
+        currents, missing = grid_currents(plan, reading)
         if missing or (reading.current_a is None and reading.power_w is None):
             return None
         sums = [sums[phase] + currents[phase] for phase in range(3)]
@@ -341,7 +341,7 @@ def _put(plan: Plan, producers: list[MeterReading]) -> Phases | None:
     """Return the most that producers put on each phase; None when one of them tells no power."""
     most = [0, 0, 0]
     for reading in producers:
-        currents, missing = _grid_currents(plan, reading)
+        currents, missing = grid_currents(plan, reading)
         total_ma = _total_ma(plan, reading)
         told = missing != plan.site_mask and not plan.inverter.asymmetric
         if not told and total_ma is None:

@@ -23,6 +23,7 @@ from services.allocator.bell_service import Bell
 from services.allocator.engine import Outcome, decide
 from services.allocator.evidence import Evidence, witnessed
 from services.allocator.facts import Facts, Heard, news_in_s
+from services.allocator.hurry import presses
 from services.allocator.journal import BASIS_S, InForce, Journal, Why, basis_of, is_due, noted, numbered, told
 from services.allocator.keeping import KeptLimit, KeptMemory
 from services.allocator.memory import Memory, first_memory
@@ -120,6 +121,7 @@ class SiteTask:
         """End the subscriptions and forget the site's metrics."""
         while self._subscriptions:
             await self._subscriptions.pop().stop()
+        self._turns.forget(self)
         self.metrics.forget(
             self.name, tuple(self.config.site.loads), (*self._readings, *self.config.site.loads, *self._limits)
         )
@@ -172,6 +174,8 @@ class SiteTask:
         if reading.site == self.name and meter is not None and meter.role == reading.role:
             now_s = self.ctx.clock.monotonic()
             self._readings[reading.meter] = Heard(reading, now_s)
+            if presses(self.plan, reading):
+                self._turns.hurry(self)
             self._wake(f"reading {reading.meter}", now_s)
 
     def on_state(self, subject: str, data: bytes) -> None:
@@ -204,6 +208,7 @@ class SiteTask:
         known = self._limits.get(limit.source)
         self.limits_changed |= known is None or known.event.limit_w != limit.limit_w
         self._limits[limit.source] = heard_limit(known, limit, now_s)
+        self._turns.hurry(self)
         self._wake(f"limit {limit.source}", now_s)
 
     def on_plan(self, subject: str, data: bytes) -> None:
@@ -258,7 +263,7 @@ class SiteTask:
             await self.bell.wait(wake_in_s)
             if self.seen_epoch > self.epoch:
                 self.epoch = await raise_epoch(self.seen_epoch)
-            await self._turns.take()
+            await self._turns.take(self)
             wake_in_s = self._decide()
 
     async def _hear_loads(self) -> None:

@@ -1,32 +1,65 @@
-"""Sites decide one after the other, and the loop goes round between two of them."""
+"""Sites decide a few at a time, the loop goes round between; who passes a limit is served first, and nobody starves."""
 
 import asyncio
 
-from services.allocator.turns_service import Turns
+from services.allocator.turns_service import TOGETHER, Turns
 
 SITES = 20
 
 
-async def test_in_each_round_of_the_loop_one_site_decides_in_the_order_of_asking() -> None:
-    turns, decided = Turns(), list[tuple[int, int]]()
+async def taken(turns: Turns, sites: list[int], hurried: set[int]) -> list[tuple[int, int]]:
+    """Let all sites ask for a turn at once; return (site, round of the loop) as they were served."""
+    served: list[tuple[int, int]] = []
     rounds = 0
 
     async def decide(site: int) -> None:
-        await turns.take()
-        decided.append((site, rounds))
+        await turns.take(site)
+        served.append((site, rounds))
 
-    deciding = [asyncio.create_task(decide(site)) for site in range(SITES)]
+    deciding = [asyncio.create_task(decide(site)) for site in sites]
+    await asyncio.sleep(0)
+    for site in hurried:
+        turns.hurry(site)
     while not all(task.done() for task in deciding):
         await asyncio.sleep(0)
         rounds += 1
-    assert [site for site, _ in decided] == list(range(SITES))
-    assert len({when for _, when in decided}) == SITES
+    return served
+
+
+async def test_in_each_round_of_the_loop_a_few_decide_in_the_order_of_asking() -> None:
+    served = await taken(Turns(), list(range(SITES)), set())
+    assert [site for site, _ in served] == list(range(SITES))
+    rounds = [when for _, when in served]
+    assert max(rounds.count(when) for when in rounds) == TOGETHER
+    assert len(set(rounds)) == SITES // TOGETHER
+
+
+async def test_who_is_in_a_hurry_is_served_first() -> None:
+    served = await taken(Turns(), list(range(SITES)), {SITES - 1, SITES - 3})
+    assert {site for site, _ in served[:2]} == {SITES - 1, SITES - 3}
+    assert [site for site, _ in served[2:]] == [site for site in range(SITES) if site not in {SITES - 1, SITES - 3}]
+
+
+async def test_one_turn_of_each_round_is_for_who_has_waited_longest() -> None:
+    hurried = set(range(1, SITES))
+    served = await taken(Turns(), list(range(SITES)), hurried)
+    assert [site for site, _ in served].index(0) == TOGETHER - 1
+    assert {site for site, _ in served} == set(range(SITES))
+
+
+async def test_a_hurry_ends_with_its_turn_and_with_its_site() -> None:
+    turns = Turns()
+    assert [site for site, _ in await taken(turns, [0, 1], {1})] == [1, 0]
+    assert [site for site, _ in await taken(turns, [0, 1], set())] == [0, 1]
+    turns.hurry(1)
+    turns.forget(1)
+    assert [site for site, _ in await taken(turns, [0, 1], set())] == [0, 1]
 
 
 async def test_who_does_not_wait_any_longer_holds_up_nobody() -> None:
     turns = Turns()
-    await turns.take()
-    gone, next_one = asyncio.create_task(turns.take()), asyncio.create_task(turns.take())
+    await turns.take("first")
+    gone, next_one = asyncio.create_task(turns.take("gone")), asyncio.create_task(turns.take("next"))
     await asyncio.sleep(0)
     gone.cancel()
     await asyncio.wait_for(next_one, 1.0)
