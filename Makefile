@@ -100,8 +100,9 @@ golden: setup  ## accept changed golden files and generated papers; explain the 
 	@EVENLOAD_ACCEPT=1 $(BIN)/python -m pytest tests/golden tests/unit/contracts tests/deploy/test_rules.py
 
 .PHONY: integration
-integration: setup system  ## tests with real servers and sockets
-	@$(BIN)/python -m pytest tests/integration
+integration: setup system  ## WORKERS=2: tests with real servers and sockets; whole systems one by one
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --ignore tests/integration/system tests/integration
+	@$(BIN)/python -m pytest tests/integration/system
 
 .PHONY: bench
 bench: setup  ## measure decisions, reading-to-station latency, gateway calls; ratios count, absolute figures drift
