@@ -38,7 +38,9 @@ def as_table(records: Sequence[LimitRecord], zones: Mapping[str, tzinfo]) -> Tab
     for record in records:
         what = f"{record.kind} after {record.after_s:.0f} s" if record.kind == "followed" else record.kind
         powers = (record.import_w, record.managed_w, record.mean_w, record.most_w)
-        table.add_row(_local(record.at, zones.get(record.site)), record.source, what, _state(record), *map(_watts, powers))
+        table.add_row(
+            _local(record.at, zones.get(record.site)), record.source, what, _state(record), *map(_watts, powers)
+        )
     return table
 
 

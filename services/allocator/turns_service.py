@@ -30,10 +30,15 @@ class Turns:
         self._hurried.pop(who, None)
 
     async def take(self, who: Hashable) -> None:
-        """Return when it is one's turn; what is done before the next wait is done in it."""
-        loop = asyncio.get_running_loop()
-        turn = self._waiting[who] = loop.create_future()
-        self._begin_round()
+        """Return when it is one's turn: at once where nobody else had one in this round of the loop.
+
+        What is done before the next wait is done in it.
+        """
+        if self._round is None:
+            self._hurried.pop(who, None)
+            self._begin_round()
+            return
+        turn = self._waiting[who] = asyncio.get_running_loop().create_future()
         try:
             await turn
         finally:
@@ -42,8 +47,7 @@ class Turns:
             self._hurried.pop(who, None)
 
     def _begin_round(self) -> None:
-        if self._round is None:
-            self._round = asyncio.get_running_loop().call_soon(self._give)
+        self._round = asyncio.get_running_loop().call_soon(self._give)
 
     def _give(self) -> None:
         """Give out the turns of one round."""

@@ -44,7 +44,9 @@ def test_what_is_not_known_is_empty() -> None:
 
 
 def test_the_last_that_began_is_in_force() -> None:
-    shown = text(in_force_table([record(), record(at=LATER, state="lifted", limit_w=None), record(kind="measured")], {}))
+    shown = text(
+        in_force_table([record(), record(at=LATER, state="lifted", limit_w=None), record(kind="measured")], {})
+    )
     assert "lifted" in shown
     assert "4200" not in shown
 

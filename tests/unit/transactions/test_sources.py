@@ -100,6 +100,9 @@ def test_the_table_and_the_values_say_it() -> None:
     assert tuple(cells) == COLUMNS
     assert (cells["energy_kwh"], cells["sun_kwh"], cells["grid_kwh"]) == ("2.000", "1.500", "0.500")
     assert (cells["tag"], cells["started_at"], cells["late"]) == ("'=Anna", "2026-06-01T12:00:00Z", "no")
-    shown = as_table([Row(each, found, "Anna"), Row(listed(replayed([stop("9", 60)]))[0], None, "")], {each.site: ZoneInfo("Asia/Tokyo")})
+    shown = as_table(
+        [Row(each, found, "Anna"), Row(listed(replayed([stop("9", 60)]))[0], None, "")],
+        {each.site: ZoneInfo("Asia/Tokyo")},
+    )
     assert shown.row_count == 3
     assert list(shown.columns[0].cells)[0] == "2026-06-01 21:00"
