@@ -22,7 +22,8 @@ Examples:
   evenload limits --since 2026-01-01 --csv > evidence.csv
   evenload limits --source dso --since 2d
 \b
-Records are kept for three years. Times are the site's (`time_zone`), with --csv UTC; dates of --since are this machine's.
+Records are kept for three years. Times are the site's (`time_zone`), with --csv UTC;
+dates of --since are this machine's.
 """
 _RECORDS = Codec(LimitRecord, "LimitRecord")
 

@@ -1,8 +1,8 @@
 """Turns in which sites decide: a few in each round of the loop, with a look at the network between two rounds.
 
 Hundreds of sites may have reason to decide in the same moment. All in one go would hold up the renewal of the lease,
-which takes several rounds of the loop, until it has run out; and what arrives meanwhile would wait, too. Where turns are
-scarce a site that passes a limit is served before those that only go on rising: cuts at once, raises when there is time.
+which takes several rounds of the loop, until it has run out; and what arrives meanwhile would wait, too. Where turns
+are scarce a site that passes a limit is served before those that only go on rising.
 """
 
 import asyncio

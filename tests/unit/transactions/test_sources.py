@@ -105,4 +105,4 @@ def test_the_table_and_the_values_say_it() -> None:
         {each.site: ZoneInfo("Asia/Tokyo")},
     )
     assert shown.row_count == 3
-    assert list(shown.columns[0].cells)[0] == "2026-06-01 21:00"
+    assert next(iter(shown.columns[0].cells)) == "2026-06-01 21:00"
