@@ -212,6 +212,7 @@ class _Controlled:
             self.known[name] = Heard(state, MONOTONIC_START_S + self.now_s)
             if self.plans:
                 self.calendar.heard(self.site, state, self.now_s)
+                self.calendar.felt(state, self.now_s)
         return news
 
     def _car_is(self) -> LoadStatus:
