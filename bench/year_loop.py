@@ -2,10 +2,12 @@
 
 Steps of a minute. In each the devices' cores look and are given their setpoints, the allocator decides, and decides
 again a few seconds later while setpoints still move; then the minute passes. What is simplified beside the real system:
-* the bus, leases and renewals: a lease lasts over the step;
+* the bus, leases and renewals: a setpoint holds until the next one; its lease is made to last when its core is next
+  run, and the looks between are made up for (a pump counts its run by looks); 1 s after a command the device looks;
 * devices look, and decisions are made, when the car comes, goes or is full, when a phase imports more than the breaker
-  less its margin, when by day one has moved by 1 A, while setpoints still move, and each 5 minutes; others would decide
-  what was decided before;
+  less its margin, when with the sun one has moved by 1 A, while setpoints still move, and each 5 minutes; others would
+  decide what was decided before. Without the sun, that is while it gives less than the house draws, now and at the last
+  decision, there is no surplus to share: devices look each 10 minutes, and decisions without any news come each 15;
 * from one decision to the next, and until loads follow, 4 s go by: so long the breaker bears what flowed before;
 * the planner plans when the car comes or goes, each four hours while something is missing, else each twelve; in its own
   service it does each minute.
@@ -40,7 +42,8 @@ from services.plug_control.wishes import wish_of
 LEASE_S, ROUND_S, ROUNDS = 120.0, 4.0, 4
 ACT_S, LIVE_DECISION_S, QUIET_DECISION_S = 300.0, 300.0, 900.0
 PLAN_EVERY_S, PLAN_SELDOM_S = 4 * 3600.0, 12 * 3600.0
-MOVED_A, DARK_W, FELT_K, FELT_S, LOOK_S = 1.0, 100.0, 0.3, 600.0, 300.0
+MOVED_A, DARK_W, FELT_K, FELT_S = 1.0, 100.0, 0.3, 600.0
+LOOK_S, QUIET_LOOK_S, SEEN_S = 300.0, 600.0, 1.0
 DRIVER = "homewizard"
 """A device without a timer of its own: its relay stays as it was set."""
 NORMAL_A, FIRST = 2.9, date(2026, 1, 1)
@@ -119,11 +122,8 @@ class _Controlled:
     def _minute(self) -> None:
         """Let the services do what they do in a minute."""
         plant = self.plant
-        if plant.draws_a[POOL]:  # a pump counts as its run only what it was seen to run, at most 30 s between two looks
-            self.sides[POOL].advance(self.now_s - 30.0, plant.draws_a[POOL])
-            self.sides[POOL].advance(self.now_s, plant.draws_a[POOL])
         if self.now_s % LEASE_S == 0.0:
-            self._renew()
+            self._move_by_themselves()
         due = self.now_s % ACT_S == 0.0 or self._unsettled or self._car_is() != self.car.given
         above = plant.exceeds(self._limit_a)
         if not (due or above or (self._sees_light() and self._moved())):
@@ -131,7 +131,7 @@ class _Controlled:
         self._follow_calendar()
         self._look()
         news = self._hear()
-        longest_s = LIVE_DECISION_S if self._live() else QUIET_DECISION_S
+        longest_s = LIVE_DECISION_S if self._sees_light() else QUIET_DECISION_S
         if not (news or above or self._unsettled or self._moved() or self.now_s - self._decided_s >= longest_s):
             return
         for _ in range(ROUNDS):
@@ -142,33 +142,54 @@ class _Controlled:
             self.now_s += ROUND_S
             self._hear()
 
-    def _live(self) -> bool:
-        return any(self.plant.draws_a.values()) or self._sees_light()
-
     def _sees_light(self) -> bool:
-        return self.plant.day.sun_w[self.plant.minute] > DARK_W
+        """Tell whether the sun gives more than the house draws, now or when it was decided last."""
+        around = self.plant.around
+        return around.solar_w > DARK_W and (
+            around.solar_w > sum(around.household_a) * self.site.voltage_v or sum(self._decided_on) < 0.0
+        )
 
-    def _renew(self) -> None:
-        """Give each device its setpoint again, before its lease ends; without one it would go where it is anyway."""
+    def _move_by_themselves(self) -> None:
+        """Let a pump see that it is done, and the devices' own thermostats switch."""
+        if self.plant.draws_a[POOL]:
+            self._advance(POOL)
         for name, side in self.sides.items():
-            held = self.setpoints.get(name)
-            if held is not None and held.setpoint_a != self._failsafe_a[name]:
-                side.give(held, self.now_s)
+            if self._is_held(name):
                 self.plant.offered(name, side.offers_a(self.now_s))
 
+    def _is_held(self, name: str) -> bool:
+        """Tell whether a setpoint keeps a device from where it is without one."""
+        held = self.setpoints.get(name)
+        return held is not None and held.setpoint_a != self._failsafe_a[name]
+
+    def _side(self, name: str) -> PlugSide:
+        """Return a device's side, to be run now: what was given last holds, and it has looked all the while."""
+        side = self.sides[name]
+        if self._is_held(name):
+            side.hold(self.now_s)
+        side.watch(self.now_s)
+        return side
+
+    def _advance(self, name: str) -> None:
+        """Let a device's core look."""
+        drawn_a = self.plant.draws_a[name]
+        self._drawn_a[name], self._looked_s[name] = drawn_a, self.now_s
+        self._side(name).advance(self.now_s, drawn_a)
+
     def _look(self) -> None:
-        """Let each device's core look, feel its temperature and renew its lease."""
+        """Let each device's core look, and feel its temperature."""
         plant, now_s = self.plant, self.now_s
+        pause_s = LOOK_S if self._sees_light() else QUIET_LOOK_S
         for name, side in self.sides.items():
-            drawn_a = plant.draws_a[name]
-            if drawn_a != self._drawn_a[name] or now_s - self._looked_s[name] >= LOOK_S:
-                self._drawn_a[name], self._looked_s[name] = drawn_a, now_s
-                side.advance(now_s, drawn_a)
+            # Never later than a full pause of the clock: windows of a day open at round times.
+            due_s = self._looked_s[name] // pause_s * pause_s + pause_s
+            if plant.draws_a[name] != self._drawn_a[name] or now_s >= due_s:
+                self._advance(name)
             plant.offered(name, side.offers_a(now_s))
         tank_c = plant.tank.temperature_c
         if abs(tank_c - self._felt[1]) >= FELT_K or now_s - self._felt[0] >= FELT_S:
             self._felt = now_s, tank_c
-            self.sides[TANK].feel(self._temperature(tank_c), now_s)
+            self._side(TANK).feel(self._temperature(tank_c), now_s)
             plant.offered(TANK, self.sides[TANK].offers_a(now_s))
 
     def _temperature(self, value_c: float) -> MeterReading:
@@ -187,10 +208,11 @@ class _Controlled:
         states[CAR] = self._car_state()
         for name, state in states.items():
             old = self.known.get(name)
-            news = news or old is None or _said(old.event) != _said(state)
+            news = news or old is None or (old.event is not state and _said(old.event) != _said(state))
             self.known[name] = Heard(state, MONOTONIC_START_S + self.now_s)
             if self.plans:
                 self.calendar.heard(self.site, state, self.now_s)
+                self.calendar.felt(state, self.now_s)
         return news
 
     def _car_is(self) -> LoadStatus:
@@ -211,7 +233,7 @@ class _Controlled:
         return any(abs(now - then) > MOVED_A for now, then in zip(base_a, self._decided_on, strict=True))
 
     def _base_a(self) -> tuple[float, ...]:
-        around = self.plant.around()
+        around = self.plant.around
         each_a = around.solar_w / self.site.voltage_v / 3
         return tuple(house - each_a for house in around.household_a)
 
@@ -219,9 +241,9 @@ class _Controlled:
         """Decide once on what is measured now; tell whether a setpoint moved."""
         now = self.calendar.utc(self.now_s)
         at_s = MONOTONIC_START_S + self.now_s
-        flows, battery_w = self.plant.flows()
+        net_a, battery_w = self.plant.flows()
         volts = self.site.voltage_v
-        one, two, three = flows.net_a
+        one, two, three = net_a
         grid = MeterReading(
             site=self.site.site,
             meter="grid",
@@ -258,16 +280,17 @@ class _Controlled:
             moved = True
             self.plant.tally.starts += setpoint.setpoint_a > 0.0 and (old is None or old.setpoint_a == 0.0)
             given = replace(setpoint, boot="year", seq=self._seq, valid_s=LEASE_S)
-            self.setpoints[setpoint.load] = given
             if setpoint.load == CAR:
+                self.setpoints[CAR] = given
                 self.car = outlet_given(outlet.take(self.car, given, self.now_s), self.car.given)
                 self.plant.offered(CAR, self.car.offers_a)
             else:
-                side = self.sides[setpoint.load]
+                side = self._side(setpoint.load)
+                self.setpoints[setpoint.load] = given
                 side.give(given, self.now_s)
                 self.plant.offered(setpoint.load, side.offers_a(self.now_s))
                 self._drawn_a[setpoint.load] = self.plant.draws_a[setpoint.load]
-                side.advance(self.now_s, self.plant.draws_a[setpoint.load])
+                side.advance(self.now_s + SEEN_S, self.plant.draws_a[setpoint.load])
         return moved
 
     def _follow_calendar(self) -> None:
@@ -296,8 +319,8 @@ class _Controlled:
 
     def _tell_wishes(self) -> None:
         record = OverrideRecord(site=self.site.site, items=())
-        for name, side in self.sides.items():
-            side.tell(wish_of(name, self.site, record, self.calendar.utc(self.now_s)), self.now_s)
+        for name in self.sides:
+            self._side(name).tell(wish_of(name, self.site, record, self.calendar.utc(self.now_s)), self.now_s)
 
     def _given(self) -> Given:
         """Return the forecast of this day and the next, hour by hour."""

@@ -29,7 +29,7 @@ from bench.year_home import (
     price_at,
 )
 from evenload.simulation import plant, thermal
-from evenload.simulation.plant import Flows, PhaseValues, Surroundings
+from evenload.simulation.plant import PhaseValues, Surroundings
 from evenload.simulation.seasons import Day, Place, Trip, day_of, trip_of
 from evenload.simulation.thermal import Mass
 from evenload.site.breaker import THERMAL_LIMIT, heat_after
@@ -56,45 +56,47 @@ class Plant:
         self._on = {
             name: tuple(LINES.index(phase) for phase in phases_of(load, site)) for name, load in site.loads.items()
         }
+        self._lines = tuple((name, line) for name in self.draws_a for line in self._on[name])
+        self._drawn_a: PhaseValues | None = None
         self._pool_s = self._borne_s = 0.0
         self.heat_ratios = [0.0, 0.0, 0.0]
         self.date = first
         self.minute = 0
         self._begin_day()
+        self._shine()
 
     def power_w(self, name: str) -> float:
         """Return what a load draws now, W."""
         return self.draws_a[name] * len(self._on[name]) * self.site.voltage_v
 
-    def around(self) -> Surroundings:
-        """Return house and sun now."""
-        return Surroundings(household_a=self.day.house_a[self.minute], solar_w=self.day.sun_w[self.minute])
-
     def on_phases_a(self) -> PhaseValues:
         """Return what all loads draw on each phase, A."""
-        found = [0.0, 0.0, 0.0]
-        for name, drawn_a in self.draws_a.items():
-            for line in self._on[name]:
-                found[line] += drawn_a
-        return found[0], found[1], found[2]
+        if self._drawn_a is None:
+            found = [0.0, 0.0, 0.0]
+            for name, line in self._lines:
+                found[line] += self.draws_a[name]
+            self._drawn_a = found[0], found[1], found[2]
+        return self._drawn_a
 
-    def flows(self) -> tuple[Flows, float]:
-        """Return all currents now, and what the battery does, W (+ discharging)."""
-        around, drawn = self.around(), self.on_phases_a()
-        battery_w = plant.battery_answer_w(self.config, around, drawn, self.soc_pct)
-        return plant.flows(self.config, around, drawn, battery_w), battery_w
+    def flows(self) -> tuple[PhaseValues, float]:
+        """Return what flows from the grid on each phase now, A, and what the battery does, W (+ discharging)."""
+        drawn = self.on_phases_a()
+        battery_w = plant.battery_answer_w(self.config, self.around, drawn, self.soc_pct)
+        return plant.net_a(self.config, self.around, drawn, battery_w), battery_w
 
     def offered(self, name: str, offers_a: float) -> None:
         """Let a load draw up to `offers_a` per line: the car while it has room, the heat pump while its room calls."""
         if name == CAR:
             wants = self.car.home and not self.car.full and offers_a >= 6.0
-            self.draws_a[name] = offers_a if wants else 0.0
+            drawn_a = offers_a if wants else 0.0
         elif name == HEAT_PUMP:
             raised = offers_a * 3 * self.site.voltage_v > OWN_W + 150.0
             self.room = thermal.called(self.room, raised=raised)
-            self.draws_a[name] = offers_a if self.room.calls else 0.0
+            drawn_a = offers_a if self.room.calls else 0.0
         else:
-            self.draws_a[name] = offers_a
+            drawn_a = offers_a
+        if drawn_a != self.draws_a[name]:
+            self.draws_a[name], self._drawn_a = drawn_a, None
 
     def bear(self, seconds: float) -> None:
         """Let the breaker bear what flows now for a part of this minute, until loads follow."""
@@ -104,15 +106,14 @@ class Plant:
 
     def exceeds(self, limit_a: float) -> bool:
         """Tell whether a phase imports more than so much."""
-        around, drawn = self.around(), self.on_phases_a()
-        most_a = max(house + load for house, load in zip(around.household_a, drawn, strict=True))
-        return most_a > limit_a and max(self.flows()[0].net_a) > limit_a
+        most_a = max([house + load for house, load in zip(self.around.household_a, self.on_phases_a(), strict=True)])
+        return most_a > limit_a and max(self.flows()[0]) > limit_a
 
     def pass_minute(self) -> None:
         """Let a minute pass as things are now, count it, and go to the next."""
-        flows, battery_w = self.flows()
-        self._count(flows)
-        self._bear(flows, STEP_S - self._borne_s)
+        net_a, battery_w = self.flows()
+        self._count(net_a)
+        self._bear(net_a, STEP_S - self._borne_s)
         self._borne_s = 0.0
         self.soc_pct = plant.soc_after(self.config, self.soc_pct, battery_w, STEP_S) or 0.0
         self.car.charged(self.power_w(CAR), STEP_S)
@@ -122,11 +123,16 @@ class Plant:
         if self.minute == len(self.day.sun_w):
             self._end_day()
             self._begin_day()
+        self._shine()
         self._drive()
 
     def _begin_day(self) -> None:
         self.day: Day = day_of(self.place, self.date)
         self.trip: Trip | None = trip_of(self.place, self.date)
+
+    def _shine(self) -> None:
+        """Let house and sun be as they are in this minute."""
+        self.around = Surroundings(household_a=self.day.house_a[self.minute], solar_w=self.day.sun_w[self.minute])
 
     def _end_day(self) -> None:
         tally = self.tally
@@ -145,8 +151,11 @@ class Plant:
 
     def _warm(self) -> None:
         drawn_w = self.day.water_w[self.minute]
-        facts = TANK_MASS if drawn_w == 0.0 or self.tank.temperature_c < 15.0 else replace_gain(-drawn_w)
-        self.tank = replace(thermal.after(replace(self.tank, facts=facts), self.power_w(TANK), STEP_S), facts=TANK_MASS)
+        if drawn_w == 0.0 or self.tank.temperature_c < 15.0:
+            self.tank = thermal.after(self.tank, self.power_w(TANK), STEP_S)
+        else:
+            emptied = replace(self.tank, facts=replace_gain(-drawn_w))
+            self.tank = replace(thermal.after(emptied, self.power_w(TANK), STEP_S), facts=TANK_MASS)
         outdoor_c = self.day.outdoor_c[self.minute]
         if outdoor_c != self.room.facts.ambient_c:
             self.room = replace(self.room, facts=outside(outdoor_c))
@@ -157,33 +166,35 @@ class Plant:
         tally.mornings_cold += self.minute == READY_MIN and self.tank.temperature_c < READY_C
         tally.room_kelvin_h += max(0.0, COMFORT_C - self.room.temperature_c) * STEP_S / 3600
 
-    def _count(self, flows: Flows) -> None:
-        tally, hours = self.tally, STEP_S / 3600
-        net_w = sum(flows.net_a) * self.site.voltage_v
-        used_w = (sum(self.day.house_a[self.minute]) + sum(self.on_phases_a())) * self.site.voltage_v
-        sun_w = self.day.sun_w[self.minute]
+    def _count(self, net_a: PhaseValues) -> None:
+        tally, hours, volts = self.tally, STEP_S / 3600, self.site.voltage_v
+        net_w = sum(net_a) * volts
+        used_w = (sum(self.around.household_a) + sum(self.on_phases_a())) * volts
+        sun_w = self.around.solar_w
+        imported_wh, exported_wh = max(0.0, net_w) * hours, max(0.0, -net_w) * hours
         tally.sun_wh += sun_w * hours
         tally.used_wh += used_w * hours
-        tally.imported_wh += max(0.0, net_w) * hours
-        tally.exported_wh += max(0.0, -net_w) * hours
+        tally.imported_wh += imported_wh
+        tally.exported_wh += exported_wh
         rate = price_at(self.minute) if net_w > 0.0 else EXPORT_PRICE
         tally.cost += net_w * hours / 1000 * rate
         if len(tally.monthly) < self.date.month:
             tally.monthly.append({"sun": 0.0, "import": 0.0, "export": 0.0})
         month = tally.monthly[-1]
         month["sun"] += sun_w * hours
-        month["import"] += max(0.0, net_w) * hours
-        month["export"] += max(0.0, -net_w) * hours
-        for name in self.draws_a:
-            tally.loads_wh[name] = tally.loads_wh.get(name, 0.0) + self.power_w(name) * hours
+        month["import"] += imported_wh
+        month["export"] += exported_wh
+        for name, drawn_a in self.draws_a.items():
+            tally.loads_wh[name] = tally.loads_wh.get(name, 0.0) + (self.power_w(name) * hours if drawn_a else 0.0)
 
-    def _bear(self, flows: Flows, seconds: float) -> None:
+    def _bear(self, net_a: PhaseValues, seconds: float) -> None:
         """Count the time above the breaker's rating, and the heat that is in it."""
         tally, limit_a = self.tally, self.breaker_a
-        tally.above_breaker_s += seconds * (max(flows.net_a) > limit_a)
-        for line, net_a in enumerate(flows.net_a):
-            heat = self.heat_ratios[line] = heat_after(self.heat_ratios[line], net_a / limit_a, seconds)
-            tally.breaker_heat_ratio = max(tally.breaker_heat_ratio, heat / THERMAL_LIMIT)
+        tally.above_breaker_s += seconds * (max(net_a) > limit_a)
+        self.heat_ratios = [
+            heat_after(heat, each_a / limit_a, seconds) for heat, each_a in zip(self.heat_ratios, net_a, strict=True)
+        ]
+        tally.breaker_heat_ratio = max(tally.breaker_heat_ratio, max(self.heat_ratios) / THERMAL_LIMIT)
 
 
 def replace_gain(gain_w: float) -> thermal.ThermalFacts:

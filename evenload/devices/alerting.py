@@ -35,6 +35,8 @@ def change_alerts(
     `found`: kind → text while it stands, None when it does not; kinds not in it stay as they are.
     """
     changed = {kind: text for kind, text in found.items() if told.get(kind) is not (text is not None)}
+    if not changed:
+        return told, ()
     alerts = tuple(_alert(subject, kind, text, now) for kind, text in changed.items())
     return {**told, **{kind: text is not None for kind, text in changed.items()}}, alerts
 

@@ -16,7 +16,7 @@ from services.allocator.planned import Planned
 from services.allocator.planned import planned as slots_in_force
 from services.allocator.schedules import Scheduled, scheduled
 from services.planner.facts import Facts, Memory
-from services.planner.goals import goals
+from services.planner.goals import Goal, goals
 from services.planner.planning import planned
 from services.planner.sight import house_seen, load_seen, tank_seen
 
@@ -45,6 +45,7 @@ class Calendar:
         self._decision: Decision | None = None
         self._plan_s = _NEVER_S
         self._by_hand: tuple[Override, ...] = ()
+        self._goals: dict[str, Goal] = {}
 
     def utc(self, now_s: float) -> datetime:
         """Return the moment of the calendar, UTC."""
@@ -82,6 +83,12 @@ class Calendar:
         changes = [each for each in (self._scheduled.next_change, self._planned.next_change) if each is not None]
         return min([_NEVER_S, *(now_s + (each - self.utc(now_s)).total_seconds() for each in changes)])
 
+    def felt(self, state: LoadState, now_s: float) -> None:
+        """Look at the temperature of a load with a goal for it, also between two plannings: its model is learned."""
+        goal = self._goals.get(state.load)
+        if goal is not None and goal.need.target_c is not None:
+            self._memory = tank_seen(self._memory, Facts(states={state.load: state}), goal, now_s)
+
     def planned(self, site: Site, known: Known, now_s: float) -> None:
         """Plan when it is time, with what was heard."""
         if now_s < self._plan_s:
@@ -98,7 +105,8 @@ class Calendar:
             forecasts={kind: self._forecast(site, kind, slots) for kind, slots in known.given.forecasts.items()},
             overrides=self._by_hand,
         )
-        for goal in goals(site, self._by_hand, now, zone).values():
+        self._goals = goals(site, self._by_hand, now, zone)
+        for goal in self._goals.values():
             if goal.need.target_c is not None:
                 self._memory = tank_seen(self._memory, facts, goal, now_s)
         self._memory, outcome = planned(site, facts, self._memory, now, zone=zone)

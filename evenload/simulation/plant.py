@@ -85,18 +85,35 @@ def battery_answer_w(config: PlantConfig, around: Surroundings, draws_a: PhaseVa
 
 def flows(config: PlantConfig, around: Surroundings, draws_a: PhaseValues, battery_w: float) -> Flows:
     """Return all currents for what house, sun, loads and battery do now."""
-    used_a = tuple(house + draw for house, draw in zip(around.household_a, draws_a, strict=True))
-    share = _asymmetric if config.inverter.asymmetric else _symmetric
-    total_a = share(config, used_a, around.solar_w + battery_w)
+    used_a, total_a = _used_and_made(config, around, draws_a, battery_w)
     solar_a = _solar_part(config, total_a, around.solar_w, battery_w)
     battery_a = tuple(total - solar for total, solar in zip(total_a, solar_a, strict=True))
-    net_a = tuple(used - made for used, made in zip(used_a, total_a, strict=True))
     return Flows(
-        net_a=net_a if config.on_grid else (0.0,) * config.phases,
+        net_a=_net(config, used_a, total_a),
         solar_a=solar_a,
         battery_a=battery_a,
         output_a=_output(config, used_a, solar_a, battery_w),
     )
+
+
+def net_a(config: PlantConfig, around: Surroundings, draws_a: PhaseValues, battery_w: float) -> PhaseValues:
+    """Return what `flows` returns of the grid alone: A per phase, + import."""
+    return _net(config, *_used_and_made(config, around, draws_a, battery_w))
+
+
+def _used_and_made(
+    config: PlantConfig, around: Surroundings, draws_a: PhaseValues, battery_w: float
+) -> tuple[PhaseValues, PhaseValues]:
+    """Return what house and loads use, and what solar and battery give, A per phase."""
+    used_a = tuple([house + draw for house, draw in zip(around.household_a, draws_a, strict=True)])
+    share = _asymmetric if config.inverter.asymmetric else _symmetric
+    return used_a, share(config, used_a, around.solar_w + battery_w)
+
+
+def _net(config: PlantConfig, used_a: PhaseValues, total_a: PhaseValues) -> PhaseValues:
+    if not config.on_grid:
+        return (0.0,) * config.phases
+    return tuple([used - made for used, made in zip(used_a, total_a, strict=True)])
 
 
 def _output(config: PlantConfig, used_a: PhaseValues, solar_a: PhaseValues, battery_w: float) -> PhaseValues:

@@ -6,11 +6,12 @@ from msgspec.structs import replace
 from evenload.contracts.events import LoadState, LoadStatus, MeterReading, Setpoint
 from evenload.simulation.virtual_time import MONOTONIC_START_S, Wall, utc
 from services.plug_control.config import PlugPlan
-from services.plug_control.core import Wish
+from services.plug_control.core import Input, Wish
+from services.plug_control.pump import LONGEST_STEP_S, PumpMemory, counted
 from services.plug_control.raw import RawObservation
 from services.plug_control.remembering import kept, kept_rows, recalled, worth
 from services.plug_control.state import Fact, Failed, Felt, Given, Looked, Now, Passed, Switched, Told
-from services.plug_control.switching import begin, step
+from services.plug_control.switching import LONGEST_LEASE_S, begin, step
 
 _MOST_CALLS = 64
 
@@ -33,6 +34,23 @@ class PlugSide:
     def give(self, setpoint: Setpoint, now_s: float) -> None:
         """Take the setpoint; the relay follows."""
         self._feed(Given(setpoint), now_s)
+
+    def hold(self, now_s: float) -> None:
+        """Let the setpoint in force hold from now on, as if it had come again all the while."""
+        if self._state.lease is not None:
+            until_s = MONOTONIC_START_S + now_s + LONGEST_LEASE_S
+            self._state = structs.replace(self._state, lease_until_s=until_s)
+
+    def watch(self, now_s: float) -> None:
+        """Let a pump's core count what it ran until now, as if it had looked all the while and nothing had changed."""
+        memory, look = self._state.memory, self._state.look
+        if isinstance(memory, PumpMemory) and memory.seen_s is not None and look is not None:
+            now, seen = self._now(now_s), Input(level=look.level, power_w=look.power_w)
+            at_s = memory.seen_s + LONGEST_STEP_S
+            while at_s < now.at_s:
+                memory = counted(memory, seen, Now(at_s, now.utc))
+                at_s += LONGEST_STEP_S
+            self._state = structs.replace(self._state, memory=memory)
 
     def set_given(self, given: LoadStatus, now_s: float) -> None:
         """Plug in or take away the device behind the plug."""

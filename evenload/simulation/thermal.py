@@ -27,10 +27,11 @@ def after(mass: Mass, power_w: float, seconds: float) -> Mass:
     facts = mass.facts
     heat_w = facts.factor * power_w + facts.gain_w
     if facts.loss_w_per_k <= 0:
-        return replace(mass, temperature_c=mass.temperature_c + heat_w * seconds / 3600 / facts.capacity_wh_per_k)
+        warmed_c = mass.temperature_c + heat_w * seconds / 3600 / facts.capacity_wh_per_k
+        return Mass(warmed_c, facts, mass.calls)
     final_c = facts.ambient_c + heat_w / facts.loss_w_per_k
     left = math.exp(-seconds / 3600 * facts.loss_w_per_k / facts.capacity_wh_per_k)
-    return replace(mass, temperature_c=final_c + (mass.temperature_c - final_c) * left)
+    return Mass(final_c + (mass.temperature_c - final_c) * left, facts, mass.calls)
 
 
 def called(mass: Mass, *, raised: bool) -> Mass:

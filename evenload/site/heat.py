@@ -1,5 +1,6 @@
 """The devices that heat or cool: tanks, rooms and heat pumps."""
 
+from functools import lru_cache
 from typing import Annotated, Literal
 
 from msgspec import Meta
@@ -19,6 +20,14 @@ ReadyBy = Annotated[
         description="at the target by these times of the day; once its model is learned it waits for the sun until then"
     ),
 ]
+
+
+@lru_cache(maxsize=1024)
+def _sets_w(elements_w: tuple[float, ...]) -> tuple[float, ...]:
+    """Return the power of each set of elements, W: asked for with each look at a tank, and always the same."""
+    return tuple(
+        sum(power for bit, power in enumerate(elements_w) if level >> bit & 1) for level in range(1 << len(elements_w))
+    )
 
 
 class Tank(Sensed, frozen=True, kw_only=True, tag="tank", tag_field="type"):
@@ -54,10 +63,7 @@ class Tank(Sensed, frozen=True, kw_only=True, tag="tank", tag_field="type"):
     @property
     def levels_w(self) -> tuple[float, ...]:
         """One level for each set of elements: bit n of the level is element n."""
-        elements = self.elements_w or (self.power_w,)
-        return tuple(
-            sum(power for bit, power in enumerate(elements) if level >> bit & 1) for level in range(1 << len(elements))
-        )
+        return _sets_w(self.elements_w or (self.power_w,))
 
     @property
     def aim(self) -> Aim | None:

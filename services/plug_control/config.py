@@ -4,6 +4,7 @@ A device is set to a *level*: 0 is off, 1 is on for a plug; others have more, ea
 """
 
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 from msgspec import Struct
@@ -31,6 +32,29 @@ Others never do.
 def _levels_a(levels_w: tuple[float, ...], voltage_v: float, lines: int) -> tuple[float, ...]:
     """Return the current per line of each level, A: asked for with each look at a device, and always the same."""
     return tuple(plug_da(power_w, voltage_v, lines) / 10 for power_w in levels_w)
+
+
+class Span(Struct, frozen=True, kw_only=True):
+    """What a device takes while it is on, A per line."""
+
+    least_a: float
+    most_a: float
+    step_a: float
+    """The widest gap between its levels."""
+    all_or_nothing: bool
+    """It knows nothing between off and its rating."""
+
+
+@lru_cache(maxsize=1024)
+def _span(levels_w: tuple[float, ...], voltage_v: float, lines: int) -> Span:
+    """Return what levels span: part of each offer, and always the same."""
+    levels_a = sorted(level_a for level_a in _levels_a(levels_w, voltage_v, lines) if level_a > 0)
+    return Span(
+        least_a=levels_a[0],
+        most_a=levels_a[-1],
+        step_a=round(max((above - below for below, above in pairwise(levels_a)), default=0.0), 1),
+        all_or_nothing=min(power_w for power_w in levels_w if power_w > 0) == max(levels_w),
+    )
 
 
 class PlugPlan(Struct, frozen=True, kw_only=True):
@@ -89,6 +113,11 @@ class PlugPlan(Struct, frozen=True, kw_only=True):
     def levels_a(self) -> tuple[float, ...]:
         """What it draws at each level, A per line, rounded up to 0.1 A."""
         return _levels_a(self.levels_w, self.voltage_v, len(self.lines))
+
+    @property
+    def span(self) -> Span:
+        """What it takes while it is on."""
+        return _span(self.levels_w, self.voltage_v, len(self.lines))
 
     def level_within(self, current_a: float) -> int:
         """Return the level that draws most within `current_a` per line; 0 when none does."""

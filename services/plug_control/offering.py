@@ -1,6 +1,5 @@
 """From what a device asks for to the offer that is published. Pure."""
 
-from itertools import pairwise
 from math import ceil
 
 from evenload.contracts.events import Offer
@@ -15,24 +14,19 @@ def offer_of(plan: PlugPlan, ask: Ask) -> Offer:
     """Return the offer of a device that asks: all that its levels let it take."""
     device = plan.device
     assert device is not None, "only a device with a core offers"
+    span = plan.span
     return Offer(
         mode=ask.mode,
-        min_a=min(level_a for level_a in plan.levels_a if level_a > 0),
-        max_a=max(plan.levels_a),
-        step_a=_step_a(plan),
-        all_or_nothing=device.all_or_nothing,
+        min_a=span.least_a,
+        max_a=span.most_a,
+        step_a=span.step_a,
+        all_or_nothing=span.all_or_nothing,
         min_on_s=device.min_on_s,
         min_off_s=device.min_off_s,
         need_wh=None if ask.need_wh is None else ceil(ask.need_wh / NEED_STEP_WH - 1e-9) * NEED_STEP_WH,
         until=ask.until,
         reason=ask.reason,
     )
-
-
-def _step_a(plan: PlugPlan) -> float:
-    """Return the widest gap between the levels at which it is on, A per line."""
-    levels_a = sorted(level_a for level_a in plan.levels_a if level_a > 0)
-    return round(max((above - below for below, above in pairwise(levels_a)), default=0.0), 1)
 
 
 def nothing(plan: PlugPlan, reason: str) -> Offer:

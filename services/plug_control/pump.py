@@ -43,7 +43,7 @@ def step(plan: PlugPlan, memory: PumpMemory | None, seen: Input, now: Now) -> tu
     """Return what is remembered, and what the pump offers."""
     pump = plan.device
     assert isinstance(pump, Pump)
-    memory = _counted(memory or PumpMemory(), seen, now)
+    memory = counted(memory or PumpMemory(), seen, now)
     times = Times(begins=pump.window_from, ends=pump.window_until, time_zone=plan.time_zone, weekly=pump.each == "week")
     windows = windows_left(times, now.utc)
     memory = _in_period(pump, memory, windows[-1].ends)
@@ -53,7 +53,7 @@ def step(plan: PlugPlan, memory: PumpMemory | None, seen: Input, now: Now) -> tu
     return memory, structs.replace(steer, troubles={SHORT: memory.short or None})
 
 
-def _counted(memory: PumpMemory, seen: Input, now: Now) -> PumpMemory:
+def counted(memory: PumpMemory, seen: Input, now: Now) -> PumpMemory:
     """Return the memory with the time since the last look counted as it was then."""
     on = seen.level > 0
     passed_s = 0.0 if memory.seen_s is None else min(now.at_s - memory.seen_s, LONGEST_STEP_S)

@@ -29,10 +29,6 @@ from services.plug_control.state import QUICK_TRIES, Answer, Now, Output, PlugSt
 STATE_PERIOD_S = 5.0
 FAILURES_BEFORE_LOST, LOST_AFTER_S = 3, 5.0
 STUCK_ON_AFTER_S, STUCK_OFF_AFTER_S = 10.0, 60.0
-_AGEING = frozenset(
-    {"measured_at", "measured_age_s", "failsafe_in_s", "energy_wh", "setpoint_seq", "learned_w", "temperature_c"}
-)
-"""Fields that change by themselves; alone they are no reason to speak before the period."""
 
 
 def report(plan: PlugPlan, state: PlugState, now: Now) -> tuple[PlugState, Output]:
@@ -121,11 +117,12 @@ def _alerts(plan: PlugPlan, state: PlugState, now: Now) -> tuple[PlugState, tupl
     if state.look is None and not is_lost(state, now):
         return state, ()  # nothing is known yet: nothing to raise, nothing to clear
     lost_s = now.at_s - (state.failing_since_s or now.at_s)
-    power = "" if state.look is None or state.look.power_w is None else f" and draws {state.look.power_w:.0f} W"
     found: dict[str, str | None] = {
         UNREACHABLE: f"no answer for {lost_s:.0f} s: {state.trouble}" if is_lost(state, now) else None,
-        STUCK_ON: f"it was switched off{power}" if is_stuck_on(state, now) else None,
-        STUCK_OFF: f"it was switched on{power} for {STUCK_OFF_AFTER_S:.0f} s" if is_stuck_off(state, now) else None,
+        STUCK_ON: f"it was switched off{_power(state)}" if is_stuck_on(state, now) else None,
+        STUCK_OFF: f"it was switched on{_power(state)} for {STUCK_OFF_AFTER_S:.0f} s"
+        if is_stuck_off(state, now)
+        else None,
         RATING: f"it draws {learned_w(state.drawn_w):.0f} W; the site file says {plan.power_w:g} W"
         if exceeds_rating(state.drawn_w, plan.power_w)
         else None,
@@ -133,7 +130,11 @@ def _alerts(plan: PlugPlan, state: PlugState, now: Now) -> tuple[PlugState, tupl
         **({} if state.steer is None else state.steer.troubles),
     }
     told, alerts = change_alerts(Subject(plan.site, plan.load, RULES), state.told, found, now.utc)
-    return structs.replace(state, told=told), alerts
+    return (structs.replace(state, told=told) if alerts else state), alerts
+
+
+def _power(state: PlugState) -> str:
+    return "" if state.look is None or state.look.power_w is None else f" and draws {state.look.power_w:.0f} W"
 
 
 def _load_state_due(plan: PlugPlan, state: PlugState, now: Now) -> tuple[PlugState, LoadState | None]:
@@ -141,13 +142,23 @@ def _load_state_due(plan: PlugPlan, state: PlugState, now: Now) -> tuple[PlugSta
         return state, None  # a guess would be taken for a fact
     load_state = _load_state(plan, state, now)
     aged = state.published_s is None or now.at_s - state.published_s >= STATE_PERIOD_S
-    if not aged and state.published is not None and _steady(load_state) == _steady(state.published):
+    if not aged and state.published is not None and _as_old(load_state, state.published) == state.published:
         return state, None
     return structs.replace(state, published=load_state, published_s=now.at_s), load_state
 
 
-def _steady(load_state: LoadState) -> dict[str, object]:
-    return {name: value for name, value in structs.asdict(load_state).items() if name not in _AGEING}
+def _as_old(load_state: LoadState, old: LoadState) -> LoadState:
+    """Return a load state with what changes by itself as it was: alone that is no reason to speak before the period."""
+    return structs.replace(
+        load_state,
+        measured_at=old.measured_at,
+        measured_age_s=old.measured_age_s,
+        failsafe_in_s=old.failsafe_in_s,
+        energy_wh=old.energy_wh,
+        setpoint_seq=old.setpoint_seq,
+        learned_w=old.learned_w,
+        temperature_c=old.temperature_c,
+    )
 
 
 def _load_state(plan: PlugPlan, state: PlugState, now: Now) -> LoadState:
