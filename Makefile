@@ -157,6 +157,10 @@ deploy: setup system $(VENV)-deploy/.done  ## check compose, Kubernetes and Prom
 image: setup  ## build the container image without an engine and start its services; BASE=… or a stand-in is made
 	@deploy/image.sh
 
+.PHONY: compose
+compose: setup $(VENV)-deploy/.done  ## follow the compose guide on a real Docker engine, with crashes, a power cut, an upgrade; about ten minutes
+	@$(BIN)/python -m tests.compose
+
 .PHONY: wiring
 wiring: setup  ## DAYS=100 HOMES=3: wrong wiring found, right wiring left alone, in simulated homes
 	@$(BIN)/python -m bench.wiring --days $(or $(DAYS),100) --homes $(or $(HOMES),3)

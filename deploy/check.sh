@@ -12,7 +12,7 @@ cd "$WORK/deploy"
 .venv() { "$OLDPWD/.venv/bin/evenload" "$@"; }
 
 echo "compose.yaml and try.yaml: docker compose config"
-touch site.yaml
+mkdir -p site
 for files in "-f compose.yaml" "-f compose.yaml -f try.yaml"; do
   # shellcheck disable=SC2086  # several words are meant
   "$TOOLS/docker-compose" $files --profile '*' config --quiet

@@ -38,8 +38,8 @@ base() { # make the stand-in base, once
 build() {
   local pip="$WORK/pip.conf"
   printf '[global]\ncert = /etc/ssl/certs/ca-certificates.crt\n' >"$pip"
-  "${IMAGES[@]}" build --isolation chroot --build-arg "BASE=$BASE" --secret "id=pip,src=$pip" --network host \
-    --volume /etc/ssl/certs:/etc/ssl/certs:ro --timestamp "$(git log -1 --format=%ct)" \
+  "${IMAGES[@]}" build --isolation chroot --build-arg "BASE=$BASE" --network host \
+    --volume "$pip:/etc/pip.conf:ro" --volume /etc/ssl/certs:/etc/ssl/certs:ro --timestamp "$(git log -1 --format=%ct)" \
     --format docker --quiet --tag "$TAG" --file deploy/Dockerfile . >/dev/null
 }
 

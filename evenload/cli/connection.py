@@ -1,5 +1,6 @@
 """The connection of a command to the running system, and the options that say which one."""
 
+import getpass
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable
@@ -30,6 +31,14 @@ def system_options(command: Command) -> Command:
         "--data-dir", type=click.Path(path_type=Path, file_okay=False), help="Data folder of the `up` that is meant."
     )
     return nats(data_dir(command))
+
+
+def who() -> str:
+    """Return who types: a name, or a number where this machine has no name for it, as in a container."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def settings_for(nats: str | None, data_dir: Path | None) -> Settings:

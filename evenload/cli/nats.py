@@ -10,12 +10,12 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from evenload.cli.connection import connected, system_options
+from evenload.cli import provisioning
+from evenload.cli.connection import system_options
 from evenload.cli.failures import Failure
 from evenload.contracts.units import Name
 from evenload.runtime import nats_files
 from evenload.runtime.bus import Declared
-from evenload.runtime.declared import ensure
 from evenload.runtime.nats_files import ACCOUNTS, CONFIG, SYSTEM_USER, Leaf, Plan, Tls
 from evenload.runtime.permissions import EVERYBODY, permissions
 
@@ -38,6 +38,7 @@ Written again, what is there keeps its passwords and what is new gets one; --rot
 PROVISION_EXAMPLES = """\b
 Example:
   EVENLOAD_NATS_CREDS=provisioner.key evenload nats provision --nats nats://127.0.0.1:4222
+  EVENLOAD_NATS_CREDS=provisioner.key evenload nats provision --stay /run/evenload/provisioned
 \b
 Exit status: 0 all is as declared, 1 something differs and cannot be changed, 3 the server was not reached.
 """
@@ -143,10 +144,23 @@ def _write(path: Path, text: str) -> None:
 
 @nats.command(epilog=PROVISION_EXAMPLES)
 @click.option("--replicas", type=click.IntRange(1, 5), default=1, show_default=True, help="Copies, on a cluster: 3.")
+@click.option(
+    "--stay",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Stay, and make again what a restarted server has lost; FILE is there while all is made.",
+)
 @system_options
-def provision(replicas: int, nats: str | None, data_dir: Path | None) -> None:
+def provision(replicas: int, stay: Path | None, nats: str | None, data_dir: Path | None) -> None:
     """Make all streams and buckets that are declared and missing, and adapt those that differ."""
-    found = asyncio.run(_provision(replicas, nats, data_dir))
+    if stay is None:
+        _tell(asyncio.run(provisioning.provisioned(replicas, nats, data_dir)))
+    else:
+        asyncio.run(provisioning.stay(replicas, nats, data_dir, ready=stay, tell=_tell))
+
+
+def _tell(found: Declared) -> None:
+    """Say what was found; raise `Failure` where something differs."""
     for kind in ("created", "updated", "present"):
         names = getattr(found, kind)
         if names:
@@ -154,11 +168,6 @@ def provision(replicas: int, nats: str | None, data_dir: Path | None) -> None:
     if found.differing:
         remedy = "back it up, remove it with the NATS CLI and provision again"
         raise Failure("\n".join(f"differs: {each}" for each in found.differing), remedy)
-
-
-async def _provision(replicas: int, nats_url: str | None, data_dir: Path | None) -> Declared:
-    async with connected(nats_url, data_dir) as bus:
-        return await ensure(bus, replicas)
 
 
 @nats.command(name="permissions")

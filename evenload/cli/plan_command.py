@@ -1,7 +1,6 @@
 """`evenload plan`: what a load must have by when; set, clear, show."""
 
 import asyncio
-import getpass
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from evenload.cli.connection import connected, system_options
+from evenload.cli.connection import connected, system_options, who
 from evenload.cli.failures import Failure
 from evenload.cli.last_known import last_known
 from evenload.cli.plan_text import plan_line
@@ -125,7 +124,7 @@ async def _set(
     nats: str | None,
     data_dir: Path | None,
 ) -> None:
-    by = f"evenload plan, {getpass.getuser()}"
+    by = f"evenload plan, {who()}"
     async with connected(nats, data_dir) as bus:
         name = await the_site(bus, site, load)
         now = await site_now(bus, name)

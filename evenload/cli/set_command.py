@@ -1,7 +1,6 @@
 """`evenload set`: a load's mode, priority, limit, target or schedule, a site's distribution, for a time or for good."""
 
 import asyncio
-import getpass
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +10,7 @@ import click
 import msgspec
 from msgspec.structs import replace
 
-from evenload.cli.connection import connected, system_options
+from evenload.cli.connection import connected, system_options, who
 from evenload.cli.durations import duration_s
 from evenload.cli.failures import Failure
 from evenload.cli.sites import site_now, the_site
@@ -102,7 +101,7 @@ async def _set(
 
 def command_from(site: str, target: str, what: str, *, value: str, until: datetime | None) -> SiteCommand:
     """Return the command to send; raises `click.BadParameter` for a value that cannot be meant."""
-    by = f"evenload set, {getpass.getuser()}"
+    by = f"evenload set, {who()}"
     if what == "clear":
         return ClearOverride(site=site, by=by, until=until, load=None if target == site else target)
     if what == "distribution":

@@ -170,10 +170,10 @@ stations:
 
 
 @asynccontextmanager
-async def device(kind: str, watts: int) -> AsyncIterator[tuple[Running, str]]:
+async def device(kind: str, watts: int, host: str = "127.0.0.1") -> AsyncIterator[tuple[Running, str]]:
     """An emulated device as a process; yields it and its host:port."""
-    module = "evenload.simulation.devices"
-    running = await Running.start(sys.executable, "-m", module, kind, "--port", "0", "--watts", str(watts))
+    module, where = "evenload.simulation.devices", ("--host", host, "--port", "0")
+    running = await Running.start(sys.executable, "-m", module, kind, *where, "--watts", str(watts))
     try:
         await until(lambda: running.lines, START_S, "the device's address")
         yield running, json.loads(running.lines[0])["address"]

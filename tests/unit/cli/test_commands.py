@@ -1,6 +1,7 @@
 """Commands that need no running system: check, schema, simulate, and what set and station make of their words."""
 
 import json
+import os
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -262,3 +263,12 @@ def test_simulate_wants_a_time_from_the_start(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["simulate", str(path), "--why", "noon"])
     assert result.exit_code == 2
     assert "write it as 12:30" in result.output
+
+
+def test_who_types_has_a_number_where_the_machine_has_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nameless() -> str:
+        raise KeyError("getpwuid(): uid not found")
+
+    monkeypatch.setattr("getpass.getuser", nameless)
+    command = command_from("home", "wallbox", "mode", value="off", until=None)
+    assert command.by == f"evenload set, {os.getuid()}"
