@@ -5,15 +5,15 @@
 | Deployment, Pod, ConfigMap | the same | podman knows them |
 | StatefulSet | Deployment, and a claim `TEMPLATE-NAME-0` from each claim template | podman knows none |
 | Job | Pod with its restart policy; back-off and time to live are left out | podman knows none |
-| Service | network aliases of the pods that its selector meets; a port must be its target port | podman has no Services |
+| Service | network aliases of the pods that its selector meets; a port must be its target port | no Services |
 | Secret | files on the host, mounted | podman 4.3 mounts them undecoded, and without their mode |
 | `emptyDir` in memory | a tmpfs of its size on the host, mounted | podman 4.3 takes one volume for all pods, on disk |
-| `fsGroup` | owner and mode of these files and folders as the kubelet sets them; an annotation of a claim | podman leaves it out |
+| `fsGroup` | owner and mode of these files and folders as a kubelet sets them; annotations of a claim | left out |
 | probes | asked by this program | podman asks with `curl` in the container, and only the one for liveness |
 | `containerPort` | left out | podman would publish it on the host |
 | `terminationGracePeriodSeconds` | `podman stop --time` | podman 4.3 leaves it out |
-| the image of NATS | evenload's, with the `nats-server` of its wheel | no registry is asked; the entry point is the same |
-| NetworkPolicy, budgets, autoscalers, monitors | left out | tests/deploy/test_network.py proves the policies by reading them |
+| the image of NATS | evenload's, with the `nats-server` of its wheel | no registry; the entry point is the same |
+| NetworkPolicy, budgets, autoscalers, monitors | left out | policies: tests/deploy/test_network.py proves them |
 """
 
 import base64
