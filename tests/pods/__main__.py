@@ -96,6 +96,18 @@ async def look_inside(found: Cluster) -> None:
             say(f"service {name}", f"port {port['port']} is reached by its name from another pod")
 
 
+class PatientCar(Car):
+    """Is plugged in again only once the gateway has been told that it was gone."""
+
+    async def unplugged_and_plugged(self) -> None:
+        """End the transaction and begin the next, however long the gateway is away."""
+        made, ended = len(self.started), len(self._running.events("stopped"))
+        self._running.send("CP001 unplug")
+        await self._until(lambda: len(self._running.events("stopped")) > ended, "the transaction's end is answered")
+        self._running.send("CP001 plug")
+        await self._until(lambda: len(self.started) > made, "the next transaction begins")
+
+
 class Operator:
     """The guide's commands, from the operator's machine."""
 
@@ -148,7 +160,7 @@ async def charging(found: Cluster, operator: Operator, folder: Path) -> AsyncIte
         began_s = time.monotonic()
         station = await Running.start(sys.executable, "-m", module, *words)
         stack.push_async_callback(station.end)
-        car = Car(station)
+        car = PatientCar(station)
         house = House(meter, socket, car.draws_a)
         house.sun_w = SUN_W
         living = asyncio.create_task(house.live())

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import time
+from pathlib import Path
 from typing import Any
 
 from evenload.runtime.settings import Settings
@@ -105,11 +106,11 @@ async def used(cluster: Cluster, over_s: float) -> list[str]:
         resources: dict[str, Any] = workload.container["resources"]
         requested, allowed = resources["requests"], resources["limits"]
         cpu_m = 1000 * (_cpu_s(pids[workload.name]) - before[workload.name]) / passed_s
-        memory, most = (_memory_kib(pids[workload.name], key) / 1024 for key in ("VmRSS", "VmHWM"))
-        assert most < amount(allowed["memory"]) / MIB
+        memory_mib, most_mib = (each / MIB for each in _memory_bytes(pids[workload.name]))
+        assert most_mib < amount(allowed["memory"]) / MIB
         lines.append(
-            f"{workload.name:14} CPU {cpu_m:4.0f}m of {requested['cpu']} requested; memory {memory:4.0f} MiB, "
-            f"at most {most:4.0f} of {requested['memory']} requested, {allowed['memory']} allowed"
+            f"{workload.name:14} CPU {cpu_m:4.0f}m of {requested['cpu']} requested; memory {memory_mib:4.0f} of "
+            f"{requested['memory']} requested, with all caches at most {most_mib:4.0f} of {allowed['memory']} allowed"
         )
     return lines
 
@@ -120,9 +121,21 @@ def _cpu_s(pid: int) -> float:
     return (int(words[11]) + int(words[12])) / TICKS
 
 
-def _memory_kib(pid: int, key: str) -> float:
-    with open(f"/proc/{pid}/status", encoding="utf-8") as file:
-        return float(status_of(file.read())[key][0])
+def _memory_bytes(pid: int) -> tuple[float, float]:
+    """Return what a kubelet calls the working set of a process' container, and the most that it ever had."""
+    folder = Path(f"/proc/{pid}/root/sys/fs/cgroup")
+    old = folder / "memory"
+    if old.is_dir():
+        used, most = (int((old / f"memory.{name}_in_bytes").read_text()) for name in ("usage", "max_usage"))
+        return used - _stat(old, "total_inactive_file"), most
+    used = int((folder / "memory.current").read_text())
+    peak = folder / "memory.peak"
+    return used - _stat(folder, "inactive_file"), int(peak.read_text()) if peak.exists() else used
+
+
+def _stat(folder: Path, key: str) -> int:
+    words = (folder / "memory.stat").read_text().split()
+    return int(words[words.index(key) + 1])
 
 
 async def comes_back(cluster: Cluster, name: str) -> str:

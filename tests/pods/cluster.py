@@ -30,6 +30,7 @@ class Cluster:
         self.podman, self.overlay, self.documents = podman, overlay, documents
         self.workloads = {each.name: each for each in workloads}
         self.addresses: dict[str, str] = {}
+        """Of pods; they stay, as a Service's does."""
         self.played_s: dict[str, float] = {}
         self.gateway = ""
         """The host's address in the network."""
@@ -43,8 +44,7 @@ class Cluster:
         """Play one pod."""
         workload = self.workloads[name]
         self.played_s[name] = time.monotonic()
-        await self.podman.play(workload.text, NETWORK, workload.aliases)
-        self.addresses[name] = await self.podman.address(workload.pod)
+        await self.podman.play(workload.text, NETWORK, self.addresses[name], workload.aliases)
 
     async def probe(self, name: str, kind: str) -> bool:
         """Ask a probe of a manifest once, as a kubelet does."""
@@ -122,7 +122,9 @@ async def cluster(work: Path, archive: Path | None) -> AsyncIterator[Cluster]:
             lay(folder)
         await podman.run("network", "create", NETWORK)
         (told,) = json.loads(await podman.run("network", "inspect", NETWORK))
-        found.gateway = str(ipaddress.ip_address(told["subnets"][0]["gateway"]))
+        gateway = ipaddress.ip_address(told["subnets"][0]["gateway"])
+        found.gateway = str(gateway)
+        found.addresses = {each.name: str(gateway + place) for place, each in enumerate(workloads, 10)}
         yield found
     finally:
         await _remove(podman, folders)

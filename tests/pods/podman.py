@@ -76,17 +76,11 @@ class Podman:
         told = await self.run("container", "inspect", "--format", "{{json .State}}", container)
         return dict(json.loads(told))
 
-    async def address(self, pod: str) -> str:
-        """Return the address of a pod."""
-        infra = await self.run("pod", "inspect", "--format", "{{.InfraContainerID}}", pod)
-        networks = await self.run("container", "inspect", "--format", "{{json .NetworkSettings.Networks}}", infra)
-        return str(next(iter(json.loads(networks).values()))["IPAddress"])
-
     async def inside(self, container: str, *words: str) -> tuple[int, str]:
         """Run a command in a container."""
         return await self.status("exec", container, *words)
 
-    async def play(self, text: str, network: str, aliases: Sequence[str]) -> None:
-        """Play a manifest in a network, known there by the aliases too."""
-        options = ":" + ",".join(f"alias={alias}" for alias in aliases) if aliases else ""
-        await self.run("kube", "play", "--network", network + options, "-", stdin=text)
+    async def play(self, text: str, network: str, address: str, aliases: Sequence[str]) -> None:
+        """Play a manifest in a network, at an address that stays, known there by the aliases too."""
+        options = ",".join([f"ip={address}", *(f"alias={alias}" for alias in aliases)])
+        await self.run("kube", "play", "--network", f"{network}:{options}", "-", stdin=text)

@@ -5,7 +5,7 @@
 | Deployment, Pod, ConfigMap | the same | podman knows them |
 | StatefulSet | Deployment, and a claim `TEMPLATE-NAME-0` from each claim template | podman knows none |
 | Job | Pod with its restart policy; back-off and time to live are left out | podman knows none |
-| Service | network aliases of the pods that its selector meets; a port must be its target port | no Services |
+| Service | network aliases of the pods that its selector meets, whose addresses stay; ports must be targets | none |
 | Secret | files on the host, mounted | podman 4.3 mounts them undecoded, and without their mode |
 | `emptyDir` in memory | a tmpfs of its size on the host, mounted | podman 4.3 takes one volume for all pods, on disk |
 | `fsGroup` | owner and mode of these files and folders as a kubelet sets them; annotations of a claim | left out |
