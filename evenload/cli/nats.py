@@ -3,6 +3,7 @@
 import asyncio
 import os
 import secrets
+import signal
 from pathlib import Path
 
 import click
@@ -14,12 +15,14 @@ from evenload.cli.connection import connected, system_options
 from evenload.cli.failures import Failure
 from evenload.contracts.units import Name
 from evenload.runtime import nats_files
-from evenload.runtime.bus import Declared
+from evenload.runtime.bus import BusError, Declared
 from evenload.runtime.declared import ensure
+from evenload.runtime.nats_bus import NatsBus
 from evenload.runtime.nats_files import ACCOUNTS, CONFIG, SYSTEM_USER, Leaf, Plan, Tls
 from evenload.runtime.permissions import EVERYBODY, permissions
 
 PASSWORD_BYTES = 32
+RETRY_S = 1.0
 SECRET_MODE, FOLDER_MODE = 0o400, 0o700
 INIT_EXAMPLES = """\b
 Examples:
@@ -143,22 +146,65 @@ def _write(path: Path, text: str) -> None:
 
 @nats.command(epilog=PROVISION_EXAMPLES)
 @click.option("--replicas", type=click.IntRange(1, 5), default=1, show_default=True, help="Copies, on a cluster: 3.")
+@click.option("--stay", is_flag=True, help="Go on, and do it again after each new connection, until told to end.")
 @system_options
-def provision(replicas: int, nats: str | None, data_dir: Path | None) -> None:
-    """Make all streams and buckets that are declared and missing, and adapt those that differ."""
-    found = asyncio.run(_provision(replicas, nats, data_dir))
+def provision(*, replicas: int, stay: bool, nats: str | None, data_dir: Path | None) -> None:
+    """Make all streams and buckets that are declared and missing, and adapt those that differ.
+
+    A server that starts again has lost what it kept in memory; with --stay that is made again at once.
+    """
+    asyncio.run(_provision(replicas, nats, data_dir, stay=stay))
+
+
+def _tell(found: Declared) -> None:
     for kind in ("created", "updated", "present"):
         names = getattr(found, kind)
         if names:
             click.echo(f"{kind}: {', '.join(sorted(names))}")
+    for each in found.differing:
+        click.echo(f"differs: {each}", err=True)
+
+
+def _refuse_differing(found: Declared) -> None:
     if found.differing:
         remedy = "back it up, remove it with the NATS CLI and provision again"
-        raise Failure("\n".join(f"differs: {each}" for each in found.differing), remedy)
+        raise Failure(f"{len(found.differing)} are not as declared", remedy)
 
 
-async def _provision(replicas: int, nats_url: str | None, data_dir: Path | None) -> Declared:
+async def _provision(replicas: int, nats_url: str | None, data_dir: Path | None, *, stay: bool) -> None:
     async with connected(nats_url, data_dir) as bus:
-        return await ensure(bus, replicas)
+        again = asyncio.Event()
+        bus.on_connection(lambda up: again.set() if up else None)
+        found = await ensure(bus, replicas)
+        _tell(found)
+        if not stay:
+            _refuse_differing(found)
+        else:
+            await _until_told(asyncio.create_task(_provision_again(bus, replicas, again)))
+
+
+async def _until_told(staying: asyncio.Task[None]) -> None:
+    loop, told = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    ending = asyncio.create_task(told.wait())
+    await asyncio.wait((staying, ending), return_when=asyncio.FIRST_COMPLETED)
+    ending.cancel()
+    if staying.done():
+        staying.result()
+    staying.cancel()
+
+
+async def _provision_again(bus: NatsBus, replicas: int, again: asyncio.Event) -> None:
+    while True:
+        await again.wait()
+        again.clear()
+        try:
+            _tell(await ensure(bus, replicas))
+        except BusError as fault:  # JetStream may be later than the connection
+            click.echo(str(fault), err=True)
+            await asyncio.sleep(RETRY_S)
+            again.set()
 
 
 @nats.command(name="permissions")

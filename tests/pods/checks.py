@@ -99,7 +99,8 @@ async def used(cluster: Cluster, over_s: float) -> list[str]:
     """Return what each pod takes beside what its manifest requests and allows, over `over_s`."""
     pids = {each.name: await cluster.pid(each.name) for each in cluster.lasting}
     before, began_s = {name: _cpu_s(pid) for name, pid in pids.items()}, time.monotonic()
-    await asyncio.sleep(over_s)
+    while time.monotonic() - began_s < over_s:
+        await asyncio.sleep(0.1)
     passed_s = time.monotonic() - began_s
     lines = []
     for workload in cluster.lasting:

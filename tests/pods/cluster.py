@@ -47,8 +47,10 @@ class Cluster:
         await self.podman.play(workload.text, NETWORK, self.addresses[name], workload.aliases)
 
     async def probe(self, name: str, kind: str) -> bool:
-        """Ask a probe of a manifest once, as a kubelet does."""
+        """Ask a probe of a manifest once, as a kubelet does; without one, a pod that runs is well."""
         workload = self.workloads[name]
+        if kind not in workload.container:
+            return await self.pid(name) > 0
         asked: dict[str, Any] = workload.container[kind]
         get = asked["httpGet"]
         url = f"http://{self.addresses[name]}:{workload.port(get['port'])}{get['path']}"
@@ -71,7 +73,7 @@ class Cluster:
 
     async def allowed_s(self, name: str, kind: str) -> float:
         """Return how long a probe may fail before a kubelet acts."""
-        asked = self.workloads[name].container[kind]
+        asked = self.workloads[name].container.get(kind, {})
         return float(asked.get("periodSeconds", 10)) * int(asked.get("failureThreshold", 3))
 
     async def pid(self, name: str) -> int:

@@ -26,11 +26,15 @@ class Fleet:
 
     async def command(self, user: str, *arguments: str) -> str:
         """Run an `evenload` command as `user`; it must succeed."""
-        running = await Running.start(EVENLOAD, *arguments, **self._as(user))
+        running = await self.start(user, *arguments)
         status = await asyncio.wait_for(running.process.wait(), START_S)
         await until(lambda: running.process.stdout is not None and running.process.stdout.at_eof(), 5)
         assert status == 0, running.text
         return running.text
+
+    async def start(self, user: str, *arguments: str) -> Running:
+        """Start an `evenload` command as `user`."""
+        return await Running.start(EVENLOAD, *arguments, **self._as(user))
 
     async def service(self, name: str) -> Running:
         """Start a service with its own credentials."""
@@ -124,3 +128,15 @@ async def test_services_that_start_before_the_provisioner_wait_for_it(tmp_path: 
                     await asyncio.sleep(0.05)
             assert 'evenload_bus_faults_total{kind="permission"}' not in (await fleet.get(name, "/metrics"))[1]
             assert started[name].process.returncode is None
+
+
+async def test_a_provisioner_that_stays_makes_again_what_a_restarted_server_lost(tmp_path: Path) -> None:
+    async with server(tmp_path, plan_in(tmp_path)) as strict:
+        fleet = Fleet(strict)
+        stays = await fleet.start("provisioner", "nats", "provision", "--stay")
+        await until(lambda: "created: " in stays.text, START_S, "all is made")
+        await strict.stop()
+        await strict.start()
+        await until(lambda: stays.text.count("created: ") == 2, START_S, "what was in memory is made again")
+        assert "owners" in stays.text.split("created: ")[2]
+        assert await stays.end() == 0
