@@ -41,10 +41,9 @@ def say(what: str, told: str) -> None:
 
 
 async def start(found: Cluster) -> None:
-    """Play all pods, NATS last and the provisioner before it; return once all are ready and the job is done."""
+    """Play all pods, NATS last and the provisioner before it; return once all are ready, and none has ended."""
     names = [each.name for each in found.lasting if each.name != NATS]
-    jobs = [each.name for each in found.workloads.values() if not each.lasts]
-    for name in (*names, *jobs, NATS):
+    for name in (*names, NATS):
         await found.play(name)
 
     async def ready(name: str) -> str:
@@ -57,13 +56,6 @@ async def start(found: Cluster) -> None:
     lasting = [each.name for each in found.lasting]
     for name, told in zip(lasting, await asyncio.gather(*map(ready, lasting)), strict=True):
         say(name, told)
-    for name in jobs:
-        container = found.workloads[name].container_name
-        while (state := await found.podman.state(container))["Running"]:
-            assert time.monotonic() - found.played_s[name] < START_S, f"{name} does not end"
-            await asyncio.sleep(0.1)
-        assert state["ExitCode"] == 0, await log_of(found, name)
-        say(name, f"done, status 0; {await restarts(found, container)} restarts")
     for name in lasting:
         again = await restarts(found, found.workloads[name].container_name)
         assert again == 0, f"{name} ended and was started again:\n{await log_of(found, name)}"

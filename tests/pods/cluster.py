@@ -37,8 +37,8 @@ class Cluster:
 
     @property
     def lasting(self) -> list[Workload]:
-        """What runs until it is told to stop."""
-        return [each for each in self.workloads.values() if each.lasts]
+        """All that runs until it is told to stop."""
+        return list(self.workloads.values())
 
     async def play(self, name: str) -> None:
         """Play one pod."""

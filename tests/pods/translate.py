@@ -2,9 +2,8 @@
 
 | in the manifests | here | why |
 |---|---|---|
-| Deployment, Pod, ConfigMap | the same | podman knows them |
+| Deployment, ConfigMap | the same | podman knows them |
 | StatefulSet | Deployment, and a claim `TEMPLATE-NAME-0` from each claim template | podman knows none |
-| Job | Pod with its restart policy; back-off and time to live are left out | podman knows none |
 | Service | network aliases of the pods that its selector meets, whose addresses stay; ports must be targets | none |
 | Secret | files on the host, mounted | podman 4.3 mounts them undecoded, and without their mode |
 | `emptyDir` in memory | a tmpfs of its size on the host, mounted | podman 4.3 takes one volume for all pods, on disk |
@@ -55,8 +54,6 @@ class Workload:
     """What podman plays."""
     aliases: tuple[str, ...]
     folders: tuple[Folder, ...]
-    lasts: bool
-    """It is to run until told to stop; a job is not."""
 
     @property
     def container(self) -> Manifest:
@@ -92,18 +89,16 @@ def translated(documents: Sequence[Manifest], image: str, folder: Path) -> list[
 
     Raises `ValueError` for what has no translation.
     """
-    known = {"Deployment", "StatefulSet", "Job", "Service", "Secret", "ConfigMap", *LEFT_OUT}
+    known = {"Deployment", "StatefulSet", "Service", "Secret", "ConfigMap", *LEFT_OUT}
     if unknown := {each["kind"] for each in documents} - known:
         raise ValueError(f"no translation for {', '.join(sorted(unknown))}: add it to tests/pods/translate.py")
     return [
-        _workload(each, documents, image, folder)
-        for each in documents
-        if each["kind"] in ("Deployment", "StatefulSet", "Job")
+        _workload(each, documents, image, folder) for each in documents if each["kind"] in ("Deployment", "StatefulSet")
     ]
 
 
 def _workload(manifest: Manifest, documents: Sequence[Manifest], image: str, folder: Path) -> Workload:
-    name, kind, template = manifest["metadata"]["name"], manifest["kind"], manifest["spec"]["template"]
+    name, template = manifest["metadata"]["name"], manifest["spec"]["template"]
     claims = [_claim(each, name, template["spec"]) for each in manifest["spec"].get("volumeClaimTemplates", ())]
     spec = copy.deepcopy(template["spec"])
     spec.get("securityContext", {}).pop("fsGroup", None)
@@ -119,19 +114,16 @@ def _workload(manifest: Manifest, documents: Sequence[Manifest], image: str, fol
     (container,) = spec["containers"]
     _contain(container, name, image, {each["metadata"]["name"]: each for each in claims})
     pod = {"metadata": {"name": name, "labels": template["metadata"]["labels"]}, "spec": spec}
-    played = {"apiVersion": "v1", "kind": "Pod", **pod}
-    if kind != "Job":
-        outer = {"replicas": 1, "selector": manifest["spec"]["selector"], "template": pod}
-        played = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": outer}
+    outer = {"replicas": 1, "selector": manifest["spec"]["selector"], "template": pod}
+    played = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": outer}
     configs = [each for each in documents if each["kind"] == "ConfigMap"]
     return Workload(
         name=name,
-        pod=name if kind == "Job" else f"{name}-pod-0",
+        pod=f"{name}-pod-0",
         spec=template["spec"],
         text=yaml.safe_dump_all([*configs, *claims, played]),
         aliases=_aliases(template, documents),
         folders=tuple(folders),
-        lasts=kind != "Job",
     )
 
 
