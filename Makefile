@@ -161,6 +161,10 @@ image: setup  ## build the container image without an engine and start its servi
 compose: setup $(VENV)-deploy/.done  ## follow the compose guide on a real Docker engine, with crashes, a power cut, an upgrade; about ten minutes
 	@$(BIN)/python -m tests.compose
 
+.PHONY: pods
+pods: setup $(VENV)-deploy/.done  ## IMAGE=ARCHIVE: the Kubernetes single-site overlay as real pods by podman (4 min, root); 69 without podman
+	@$(BIN)/python -m tests.pods $(if $(IMAGE),--image $(IMAGE))
+
 .PHONY: wiring
 wiring: setup  ## DAYS=100 HOMES=3: wrong wiring found, right wiring left alone, in simulated homes
 	@$(BIN)/python -m bench.wiring --days $(or $(DAYS),100) --homes $(or $(HOMES),3)

@@ -195,7 +195,10 @@ def new_bus(settings: Settings, boot: str, name: str, clock: Clock) -> NatsBus:
     """Return a bus that was not started yet. Raises `CredentialsError`."""
     urls = [url.strip() for url in settings.nats_url.split(",") if url.strip()]
     credentials = read_credentials(settings.nats_creds, settings.nats_ca)
-    return NatsBus(boot, clock, Endpoint(urls=urls, name=name, credentials=credentials, new_link=NatsLink))
+    endpoint = Endpoint(
+        urls=urls, name=name, credentials=credentials, new_link=NatsLink, provisioned=settings.nats_provisioned
+    )
+    return NatsBus(boot, clock, endpoint)
 
 
 async def connect_nats(

@@ -35,6 +35,15 @@ async def need_bucket(link: Link, spec: BucketSpec) -> None:
     await _find_or_create(link, spec.name, jetstream.bucket_config(spec))
 
 
+async def has_bucket(link: Link, spec: BucketSpec) -> bool:
+    """Tell whether the bucket of `spec` was made. Raises `BusError`."""
+    name: str = jetstream.bucket_config(spec)["name"]
+    found = await _call(link, "INFO", name, {})
+    if found.error is not None and found.error.err_code != jetstream.STREAM_NOT_FOUND:
+        raise jetstream.failure(f"look at {spec.name}", found.error)
+    return found.error is None
+
+
 async def _declare(link: Link, name: str, wanted: dict[str, Any]) -> Found:
     found = await _find_or_create(link, name, wanted)
     return Found(name, "created") if found is None else await _adapt(link, name, wanted, found)

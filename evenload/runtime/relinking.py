@@ -22,11 +22,12 @@ from evenload.runtime.clock import Clock
 from evenload.runtime.credentials import Credentials
 from evenload.runtime.nats_buckets import Link, Message, NatsBucket
 from evenload.runtime.nats_history import Stored, Wanted, stored
-from evenload.runtime.nats_streams import declare_bucket, declare_stream, need_bucket
+from evenload.runtime.nats_streams import declare_bucket, declare_stream, has_bucket, need_bucket
 from evenload.runtime.serving import Serving
 from evenload.runtime.stamps import Stamper
 
 RETRY_S = (0.1, 1.0)
+PROVISION_RETRY_S, PROVISION_TRIES = 0.5, 120
 
 log = logging.getLogger("evenload.bus")
 _REFUSED = "authorization"
@@ -60,6 +61,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     credentials: Credentials
     new_link: Callable[[Fault], OwnedLink]
+    provisioned: bool = False
+    """Buckets are made by the provisioner: they are waited for, not made."""
 
 
 class NatsSubscription:
@@ -242,10 +245,22 @@ class NatsBus:
         return answer.data
 
     async def bucket(self, name: str) -> NatsBucket:
-        """Return a declared bucket, made when absent."""
+        """Return a declared bucket, made when absent, or waited for where another makes it. Raises `BusError`."""
         spec = declared.bucket_spec(name)
-        await need_bucket(self.link(f"bucket {name}"), spec)
+        if self._endpoint.provisioned:
+            await self._provisioned(spec)
+        else:
+            await need_bucket(self.link(f"bucket {name}"), spec)
         return NatsBucket(self, spec)
+
+    async def _provisioned(self, spec: BucketSpec) -> None:
+        """Wait for the provisioner: where all is started at once, it may be later than the services."""
+        for _ in range(PROVISION_TRIES):
+            if await has_bucket(self.link(f"bucket {spec.name}"), spec):
+                return
+            self._tell_fault("missing", f"bucket {spec.name} is not there yet: `evenload nats provision` makes it")
+            await asyncio.sleep(PROVISION_RETRY_S)
+        raise BusError(f"bucket {spec.name}", "it is not there", "run `evenload nats provision`")
 
     async def read(self, stream: str, subject: str, since: datetime | None = None) -> AsyncIterator[tuple[str, bytes]]:
         """Yield (subject, data) of what `stream` holds, oldest first."""

@@ -26,11 +26,15 @@ class Fleet:
 
     async def command(self, user: str, *arguments: str) -> str:
         """Run an `evenload` command as `user`; it must succeed."""
-        running = await Running.start(EVENLOAD, *arguments, **self._as(user))
+        running = await self.start(user, *arguments)
         status = await asyncio.wait_for(running.process.wait(), START_S)
         await until(lambda: running.process.stdout is not None and running.process.stdout.at_eof(), 5)
         assert status == 0, running.text
         return running.text
+
+    async def start(self, user: str, *arguments: str) -> Running:
+        """Start an `evenload` command as `user`."""
+        return await Running.start(EVENLOAD, *arguments, **self._as(user))
 
     async def service(self, name: str) -> Running:
         """Start a service with its own credentials."""
@@ -104,3 +108,23 @@ async def test_the_whole_system_runs_on_its_permissions(fleet: Fleet) -> None:
         _, metrics = await fleet.get(name, "/metrics")
         assert 'evenload_bus_faults_total{kind="permission"}' not in metrics, f"{name} was denied something"
         assert (await fleet.get(name, "/readyz"))[0] == 200
+
+
+async def test_services_that_start_before_the_provisioner_wait_for_it(tmp_path: Path) -> None:
+    """As when a whole cluster is applied at once: no service ends, and none tries what it may not."""
+    async with server(tmp_path, plan_in(tmp_path)) as strict, AsyncExitStack() as stack:
+        fleet = Fleet(strict)
+        started = {}
+        for name in SERVICES:
+            started[name] = await fleet.service(name)
+            stack.push_async_callback(started[name].end)
+        await until(
+            lambda: all("is not there yet" in each.text for each in started.values()), START_S, "all of them wait"
+        )
+        await fleet.command("provisioner", "nats", "provision")
+        for name in SERVICES:
+            async with asyncio.timeout(START_S):
+                while (await fleet.get(name, "/readyz"))[0] != 200:
+                    await asyncio.sleep(0.05)
+            assert 'evenload_bus_faults_total{kind="permission"}' not in (await fleet.get(name, "/metrics"))[1]
+            assert started[name].process.returncode is None
