@@ -4,7 +4,8 @@ The rules are the simulation's own (`plant.py`, `thermal.py`, `seasons.py`); her
 """
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from msgspec import structs
 
@@ -38,6 +39,8 @@ from evenload.site.schema import Site, phases_of
 OWN_W = 2_000.0
 """What the heat pump draws by its own control; more raises its room."""
 POOL_SLACK_S = 600.0
+SET_MIN = 120
+"""The clock is set at 02:00: on to 03:00, or back to it at 03:00 (Central Europe)."""
 LINES = ("L1", "L2", "L3")
 
 
@@ -119,14 +122,26 @@ class Plant:
         self.car.charged(self.power_w(CAR), STEP_S)
         self._warm()
         self._pool_s += STEP_S * (self.draws_a[POOL] > 0.0)
-        self.minute += 1
+        self._next_minute()
         if self.minute == len(self.day.sun_w):
             self._end_day()
             self._begin_day()
         self._shine()
         self._drive()
 
+    def _next_minute(self) -> None:
+        """Go on by the clock on the wall: it leaps over an hour in spring, and comes back to it once in autumn."""
+        self.minute += 1
+        if self._set_min > 0 and self.minute == SET_MIN:
+            self.minute, self._set_min = self.minute + self._set_min, 0
+        elif self._set_min < 0 and self.minute == SET_MIN - self._set_min:
+            self.minute, self._set_min = SET_MIN, 0
+
     def _begin_day(self) -> None:
+        zone = ZoneInfo(self.place.time_zone)
+        before, after = (datetime.combine(self.date + timedelta(days=ahead), time(0), zone) for ahead in (0, 1))
+        set_by = (after.utcoffset() or timedelta()) - (before.utcoffset() or timedelta())
+        self._set_min = round(set_by.total_seconds() / 60)
         self.day: Day = day_of(self.place, self.date)
         self.trip: Trip | None = trip_of(self.place, self.date)
 

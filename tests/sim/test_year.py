@@ -8,6 +8,8 @@ import pytest
 from bench.year import as_json, put_in, table
 from bench.year_home import MODES, NO_CONTROL, PLANS, STRATEGIES, Tally, site_of
 from bench.year_loop import simulated
+from bench.year_plant import Plant
+from evenload.simulation.seasons import Place
 
 JUNE = date(2026, 6, 10)
 
@@ -38,6 +40,17 @@ def test_an_overload_of_a_winter_evening_is_answered_within_seconds() -> None:
     assert at_once.above_breaker_s >= 240.0
     assert 0.0 < answered.above_breaker_s <= 30.0
     assert answered.breaker_heat_ratio < 1.0 < at_once.breaker_heat_ratio, "without control it would have tripped"
+
+
+@pytest.mark.parametrize(("day", "minutes"), [(date(2026, 3, 29), 1380), (date(2026, 10, 25), 1500), (JUNE, 1440)])
+def test_the_house_lives_by_the_clock_on_the_wall(day: date, minutes: int) -> None:
+    tally = Tally(NO_CONTROL)
+    plant = Plant(site_of(NO_CONTROL), Place(seed=1), tally, day)
+    passed = 0
+    while not tally.days:
+        plant.pass_minute()
+        passed += 1
+    assert passed == minutes
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
