@@ -162,7 +162,7 @@ compose: setup $(VENV)-deploy/.done  ## follow the compose guide on a real Docke
 	@$(BIN)/python -m tests.compose
 
 .PHONY: pods
-pods: setup $(VENV)-deploy/.done  ## IMAGE=ARCHIVE: the Kubernetes single-site overlay as real pods by podman (4 min, root); 69 without podman
+pods: setup $(VENV)-deploy/.done  ## IMAGE=ARCHIVE: the Kubernetes single-site overlay as real pods by podman, root; 4 min, and 4 for the image
 	@$(BIN)/python -m tests.pods $(if $(IMAGE),--image $(IMAGE))
 
 .PHONY: wiring
