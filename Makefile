@@ -158,7 +158,7 @@ image: setup  ## build the container image without an engine and start its servi
 	@deploy/image.sh
 
 .PHONY: compose
-compose: setup $(VENV)-deploy/.done  ## follow the compose guide on a real Docker engine, with crashes, a power cut, an upgrade; about ten minutes
+compose: setup $(VENV)-deploy/.done  ## follow the compose guide on a real Docker engine, with crashes, a power cut, an upgrade; a quarter of an hour
 	@$(BIN)/python -m tests.compose
 
 .PHONY: pods
