@@ -1,4 +1,4 @@
-"""Where a site's password files are: beside the file that was applied."""
+"""Where a site's password files are: where the process is told, else beside the file that was applied."""
 
 from pathlib import Path
 
@@ -18,8 +18,12 @@ def read_secret(folder: Path, name: str) -> str:
         raise DeviceError("refused", str(path), f"{type(fault).__name__}", "make it, readable for us only") from fault
 
 
-async def secrets_folder(bus: Bus, site: str) -> Path:
-    """Return the folder of the site's file; the working folder when it is not known. Raises `BusError`."""
+async def secrets_folder(bus: Bus, site: str, told: str = "") -> Path:
+    """Return the folder `told`, or its folder of the site's name where there is one; with neither that of the site's
+    file, the working folder when it is not known. Raises `BusError`."""
+    if told:
+        own = Path(told) / site
+        return own if own.is_dir() else Path(told)
     bucket = await bus.bucket(subjects.SITES)
     entry = await bucket.get(site)
     if entry is None:

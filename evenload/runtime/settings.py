@@ -39,6 +39,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Streams and buckets are made by `evenload nats provision`; this process does not try to."""
     nats_monitor: str = ""
     """Monitoring addresses of the NATS servers whose values this process shows as metrics; empty = none."""
+    secrets_dir: str = ""
+    """Folder with the password files that site files name, or in it one folder a site; empty = beside the site file."""
     share_sites: bool = False
     """Divide the sites over all replicas of this service that are told so; allocators always do."""
     http_host: str = "127.0.0.1"
@@ -73,6 +75,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             nats_ca=_file(given, "EVENLOAD_NATS_CA"),
             nats_provisioned=_choice(given, "EVENLOAD_NATS_PROVISIONED", ("0", "1"), "0") == "1",
             nats_monitor=_urls(given, "EVENLOAD_NATS_MONITOR"),
+            secrets_dir=given.get("EVENLOAD_SECRETS_DIR", ""),
             share_sites=_choice(given, "EVENLOAD_SHARE_SITES", ("0", "1"), "0") == "1",
             http_host=given.get("EVENLOAD_HTTP_HOST", "127.0.0.1"),
             http_port=_port(given, "EVENLOAD_HTTP_PORT", 0),

@@ -92,7 +92,7 @@ class Outward:
     async def _serve(self, key: str, plan: Plan) -> None:
         failures = 0
         self.woken[plan.site.site] = asyncio.Event()
-        secrets = await secrets_folder(self.ctx.bus, plan.site.site)
+        secrets = await secrets_folder(self.ctx.bus, plan.site.site, self.ctx.settings.secrets_dir)
         while True:
             try:
                 address = broker_of(plan.site.mqtt, secrets)

@@ -57,7 +57,8 @@ class Ingest:
     async def _run_meter(self, key: str, plan: MeterPlan) -> None:
         access = self.access
         if plan.names_file:
-            access = structs.replace(access, secrets=await secrets_folder(self.ctx.bus, plan.site))
+            folder = await secrets_folder(self.ctx.bus, plan.site, self.ctx.settings.secrets_dir)
+            access = structs.replace(access, secrets=folder)
         await MeterTask(self, plan, access).run()
 
 

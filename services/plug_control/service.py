@@ -148,7 +148,8 @@ class Plugs:
     async def _run_plug(self, key: str, plan: PlugPlan) -> None:
         access = self.access
         if plan.names_file:
-            access = structs.replace(access, secrets=await secrets_folder(self.ctx.bus, plan.site))
+            folder = await secrets_folder(self.ctx.bus, plan.site, self.ctx.settings.secrets_dir)
+            access = structs.replace(access, secrets=folder)
         known = self._known.get(key)
         before = known[1] if known is not None and known[0] == same(plan) else None
         now = Now(self.ctx.clock.monotonic(), self.ctx.clock.utc())

@@ -58,7 +58,7 @@ def test_each_secret_is_mounted_by_one_pod_where_its_settings_look(overlay: str)
     documents = kept(overlay)
     secrets = {each["metadata"]["name"]: each["data"] for each in documents if each["kind"] == "Secret"}
     (config,) = (each["data"] for each in documents if each["kind"] == "ConfigMap")
-    mounted = []
+    mounted, ask = [], []
     for name, spec in specs(documents).items():
         (container,) = spec["containers"]
         volumes = {each["name"]: each for each in spec["volumes"]}
@@ -66,7 +66,11 @@ def test_each_secret_is_mounted_by_one_pod_where_its_settings_look(overlay: str)
         claims = {each["metadata"]["name"] for each in _claims(documents, name)}
         assert mounts.keys() == volumes.keys() | claims, name
         for volume in volumes.values():
-            if "secret" in volume:
+            if volume.get("secret", {}).get("optional"):
+                assert volume["secret"]["secretName"] == "device-passwords"
+                assert mounts[volume["name"]] == config["EVENLOAD_SECRETS_DIR"]
+                ask.append(name)
+            elif "secret" in volume:
                 secret = volume["secret"]["secretName"]
                 mounted.append(secret)
                 assert secret == ("nats-server" if name == "nats" else f"nats-{_user(name)}")
@@ -74,6 +78,7 @@ def test_each_secret_is_mounted_by_one_pod_where_its_settings_look(overlay: str)
                 looked_at = container["args"][1] if name == "nats" else config["EVENLOAD_NATS_CREDS"]
                 assert looked_at in found
     assert sorted(mounted) == sorted(secrets), "each by one"
+    assert ask == ["meter-ingest", "plug-control"], "who asks devices"
 
 
 def _user(name: str) -> str:

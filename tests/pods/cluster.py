@@ -52,6 +52,9 @@ class Cluster:
         if kind not in workload.container:
             return await self.pid(name) > 0
         asked: dict[str, Any] = workload.container[kind]
+        if "exec" in asked:
+            code, _ = await self.podman.inside(workload.container_name, *asked["exec"]["command"])
+            return code == 0
         get = asked["httpGet"]
         url = f"http://{self.addresses[name]}:{workload.port(get['port'])}{get['path']}"
         timeout = aiohttp.ClientTimeout(total=float(asked.get("timeoutSeconds", 1)))

@@ -6,6 +6,7 @@
 | StatefulSet | Deployment, and a claim `TEMPLATE-NAME-0` from each claim template | podman knows none |
 | Service | network aliases of the pods that its selector meets, whose addresses stay; ports must be targets | none |
 | Secret | files on the host, mounted | podman 4.3 mounts them undecoded, and without their mode |
+| optional Secret | a made password | there need be none |
 | `emptyDir` in memory | a tmpfs of its size on the host, mounted | podman 4.3 takes one volume for all pods, on disk |
 | `fsGroup` | owner and mode of these files and folders as a kubelet sets them; annotations of a claim | left out |
 | probes | asked by this program | podman asks with `curl` in the container, and only the one for liveness |
@@ -26,6 +27,8 @@ import yaml
 
 Manifest = dict[str, Any]
 LEFT_OUT = ("NetworkPolicy", "PodDisruptionBudget", "HorizontalPodAutoscaler", "PodMonitor")
+OPTIONAL = {"mqtt.key": b"played\n"}
+"""What an operator may have put into a secret that need not be there."""
 SCALES = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 
 
@@ -142,6 +145,8 @@ def _folder(volume: Manifest, documents: Sequence[Manifest], spec: Manifest, pat
     match volume:
         case {"emptyDir": {"medium": "Memory", "sizeLimit": size}}:
             return Folder(path, group, size_bytes=int(amount(size)))
+        case {"secret": {"optional": True, **options}}:
+            return Folder(path, group, mode=int(options.get("defaultMode", 0o644)) | 0o440, files=OPTIONAL)
         case {"secret": {"secretName": name, **options}}:
             (secret,) = (each for each in documents if each["kind"] == "Secret" and each["metadata"]["name"] == name)
             files = {key: base64.b64decode(value) for key, value in secret["data"].items()}
