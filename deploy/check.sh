@@ -42,7 +42,7 @@ for custom in "$WORK"/custom-*.json; do
 done
 echo "pod monitors: their schema"
 
-"$OLDPWD/.venv/bin/python" -m pytest -q -p no:cacheprovider --rootdir "$OLDPWD" -c "$OLDPWD/pyproject.toml" "$OLDPWD/tests/deploy/test_built.py"
+"$OLDPWD/.venv/bin/python" -m pytest -q -p no:cacheprovider --rootdir "$OLDPWD" -c "$OLDPWD/pyproject.toml" "$OLDPWD/tests/deploy/kustomized.py" "$OLDPWD/tests/deploy/test_built.py"
 echo "what tests read of the overlays is what kustomize builds"
 
 (cd prometheus && promtool check config prometheus.yaml && promtool check rules rules.yaml && promtool test rules rules_test.yaml)

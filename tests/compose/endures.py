@@ -20,7 +20,7 @@ async def main():
         try:
             found = await client.request(f'$JS.API.DIRECT.GET.{stream}.{subject}', b'', timeout=5)
             print((found.headers or {}).get('Nats-Sequence', '0'), len(found.data))
-        except Exception as fault:
+        except nats.errors.Error as fault:
             print(0, 0, fault)
     await client.close()
 asyncio.run(main())

@@ -1,28 +1,13 @@
 """The overlays as kustomize builds them hang together: what one part names another one gives, and evenload knows it."""
 
-import os
 import re
-from pathlib import Path
 
 import pytest
-import yaml
 
 from evenload.runtime.settings import Settings, SettingsError
-from tests.deploy.built import KEPT, KUBECTL, OVERLAYS, ROOT, Manifest, build, kept, without_secrets
+from tests.deploy.built import OVERLAYS, ROOT, Manifest, kept
 
 FILES = ("_CREDS", "_CERT", "_KEY", "_CA")
-ACCEPT = "EVENLOAD_ACCEPT"
-
-
-@pytest.mark.skipif(not KUBECTL.exists(), reason="make deploy installs kubectl, and runs this")
-@pytest.mark.parametrize("overlay", OVERLAYS)
-def test_what_is_kept_is_what_kustomize_builds(overlay: str, tmp_path: Path) -> None:
-    """Else: EVENLOAD_ACCEPT=1 make deploy, and explain the difference in the commit."""
-    built = without_secrets(build(overlay, tmp_path)[1])
-    if os.environ.get(ACCEPT):
-        KEPT.mkdir(exist_ok=True)
-        (KEPT / f"{overlay}.yaml").write_text(yaml.safe_dump_all(built), encoding="utf-8")
-    assert built == kept(overlay)
 
 
 def specs(documents: list[Manifest]) -> dict[str, Manifest]:
